@@ -1,0 +1,59 @@
+# What one does with this repository. `make help` lists it.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo test check tidy bench openapi fuzz-sql deny servers
+
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+BIN := $(TARGET_DIR)/debug/lakegate
+CHECK_FLAG := $(if $(filter 1,$(CHECK)),--check)
+SEED ?= 1
+CASES ?= 2000
+
+# rust-toolchain.toml also names clippy and rustfmt. Only `check` needs them: where they cannot be installed, everything
+# else works with the bare toolchain of that version.
+ifeq ($(shell cargo --version 2>/dev/null),)
+export RUSTUP_TOOLCHAIN := $(shell sed -n 's/^channel *= *"\(.*\)"/\1/p' rust-toolchain.toml)
+endif
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## one federated query as four people; CHECK=1 verifies and exits; POSTGRES=1 with a real PostgreSQL
+	@tests/servers/install.sh build $(if $(filter 1,$(POSTGRES)),postgres python)
+	cargo build -p lakegate
+ifeq ($(POSTGRES),1)
+	python3 tests/servers/run.py --only postgres -- scripts/demo-postgres.sh $(BIN) $(CHECK_FLAG)
+else
+	$(BIN) demo $(CHECK_FLAG)
+endif
+
+test: ## everything, with real servers: installs what it needs, starts them, runs, stops them
+	@python3 scripts/test.py
+
+check: ## quick: format, lints, unit tests of the crates, tidy tests
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo test --workspace --lib --bins
+	$(MAKE) tidy
+
+tidy: ## the rules of the house that a compiler does not know
+	cargo test --workspace --test tidy
+
+bench: ## measured in the release profile
+	cargo build --release -p lakegate
+	LAKEGATE_BIN=$(abspath $(TARGET_DIR)/release/lakegate) cargo run --release -p lakegate-bench
+
+openapi: ## regenerate openapi/v1.json and openapi/lake.schema.json from the code
+	UPDATE_GOLDEN=1 cargo test -p lakegate --lib golden
+
+fuzz-sql: ## random SQL, governed against a pre-filtered copy; SEED=1 CASES=2000
+	LAKEGATE_FUZZ_SEED=$(SEED) LAKEGATE_FUZZ_CASES=$(CASES) cargo test --workspace --test fuzz_sql -- --nocapture
+
+deny: ## licences, bans and origins of all dependencies (needs cargo-deny)
+	cargo deny --workspace check bans licenses sources
+
+servers: ## hold the test servers until Ctrl-C; `source .tools/servers.env` in another shell
+	@tests/servers/install.sh postgres s3 keycloak python
+	@mkdir -p .tools
+	python3 tests/servers/run.py --env-file .tools/servers.env

@@ -1,0 +1,89 @@
+//! Which governed objects does the catalog keep? Tag keys, data filters, column masks and policy texts.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::ObjectId,
+    object::{Kind, Noun},
+};
+
+/// Body of a tag key.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TagKey {
+    /// Allowed values; empty: any. From least to most restrictive if `ordered`.
+    #[serde(default)]
+    pub values: Vec<String>,
+    #[serde(default)]
+    pub ordered: bool,
+}
+
+/// Which columns a data filter opens. Paths are dotted (`addr.zip`).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FilterColumns {
+    #[default]
+    All,
+    /// Column ids.
+    Include(Vec<ObjectId>),
+    /// Column ids; columns added later are not covered until the filter is published again.
+    Except(Vec<ObjectId>),
+}
+
+/// Body of a data filter; its parent is a table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DataFilter {
+    /// SQL body of governance.md §4.1, as written.
+    #[serde(rename = "where")]
+    pub body: String,
+    #[serde(default)]
+    pub columns: FilterColumns,
+    /// Binds everybody who has no `BypassFilter` on it; needs no grant.
+    #[serde(default)]
+    pub restrictive: bool,
+    /// Ids of the columns that the body reads, bound at publication: a renamed column stays bound, a dropped one denies.
+    pub reads: Vec<BoundColumn>,
+}
+
+/// A column name in a body, bound at publication to its object id and type.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BoundColumn {
+    /// As written in the body, in lower case.
+    pub name: String,
+    pub id: ObjectId,
+    /// Trino spelling at publication; a different type later denies.
+    #[serde(rename = "type")]
+    pub data_type: String,
+}
+
+/// Body of a column mask; its parent is the **column id**.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ColumnMask {
+    /// Id of the table that has the column.
+    pub table: ObjectId,
+    /// Name after Iceberg's `ReadRestrictions`: `show-last-4`, `mask-alphanum`, …
+    pub func: String,
+    /// Among the permitted masks of a column the lowest rank applies; unique per column.
+    pub rank: i64,
+}
+
+/// Body of a policy: its name is its `@id`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Policy {
+    /// One Cedar statement with names, as written.
+    pub text: String,
+    /// The same statement with object ids in place of names.
+    pub resolved: String,
+}
+
+impl Noun for TagKey {
+    const KIND: Kind = Kind::Tag;
+}
+impl Noun for DataFilter {
+    const KIND: Kind = Kind::DataFilter;
+}
+impl Noun for ColumnMask {
+    const KIND: Kind = Kind::ColumnMask;
+}
+impl Noun for Policy {
+    const KIND: Kind = Kind::Policy;
+}

@@ -1,0 +1,98 @@
+//! What became of the queries of a process that died? They have failed, and nobody pays for them.
+
+use sqlx::AssertSqlSafe;
+
+use crate::{
+    audit::AuditEvent,
+    error::Result,
+    record::{QueryEnd, QueryFailure, QueryRecord, QueryState, Usage},
+    store::{
+        Store,
+        cell::now,
+        ledger::{Ending, enter},
+        queries::{COLUMNS, read},
+    },
+};
+
+/// Code of a query whose server died.
+const SERVER_LOST: &str = "SERVER_LOST";
+
+impl Store {
+    /// Ends every open query of another node than `node` as `FAILED(SERVER_LOST)`: retryable, billed 0, with the figures of
+    /// its last checkpoint, its usage row and an audit event `query.outcome`; all in one transaction. Called at start. A
+    /// second call finds nothing more. Answers with the ids, oldest first.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Failed`, `Corrupt`.
+    pub async fn recover_lost(&self, node: &str) -> Result<Vec<String>> {
+        let mut chain = self.inner.chain().await;
+        let mut tx = self.inner.database.begin().await?;
+        let sql = format!(
+            "SELECT {COLUMNS} FROM queries WHERE state IN ('QUEUED', 'RUNNING') AND node <> $1 ORDER BY submitted_at, id"
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql)).bind(node).fetch_all(&mut *tx).await?;
+        let (mut lost, mut events) = (Vec::new(), Vec::new());
+        for row in &rows {
+            let record = read(row)?;
+            let end = ending(&record);
+            // Another process may recover at the same time: each query is ended by one of them.
+            if enter(&mut tx, &Ending::of(&end)?).await? {
+                events.push(outcome(&record, &end));
+                lost.push(record.id);
+            }
+        }
+        chain.append(&mut tx, &events).await?;
+        tx.commit().await?;
+        chain.settle();
+        Ok(lost)
+    }
+}
+
+fn ending(record: &QueryRecord) -> QueryEnd {
+    QueryEnd {
+        id: record.id.clone(),
+        state: QueryState::Failed,
+        ended_at: now(),
+        failure: Some(QueryFailure {
+            code: SERVER_LOST.to_owned(),
+            message: "the server that ran the query was lost".to_owned(),
+            retryable: true,
+            line: None,
+            column: None,
+        }),
+        usage: Usage {
+            billed_bytes: 0,
+            ..record.usage.clone()
+        },
+        result: None,
+    }
+}
+
+fn outcome(record: &QueryRecord, end: &QueryEnd) -> AuditEvent {
+    AuditEvent {
+        time: end.ended_at,
+        kind: "query.outcome".to_owned(),
+        principal: record.principal.clone(),
+        principal_id: record.principal_id.clone(),
+        method: "internal".to_owned(),
+        address: None,
+        door: record.door.clone(),
+        action: "submit-query".to_owned(),
+        resource: format!("workgroup:{}", record.workgroup),
+        resource_id: None,
+        decision: "allow".to_owned(),
+        outcome: SERVER_LOST.to_owned(),
+        policies: Vec::new(),
+        filters: Vec::new(),
+        restrictive: Vec::new(),
+        masks: Default::default(),
+        hidden: Vec::new(),
+        snapshot_version: record.snapshot_version,
+        policy_version: record.policy_version,
+        query_id: Some(record.id.clone()),
+        trace_id: None,
+        rows: None,
+        bytes: None,
+        details: Default::default(),
+    }
+}

@@ -1,0 +1,119 @@
+//! What if a decoder fails or panics? At every step on a file the failure becomes one error with the file's name, and a
+//! file that panicked is refused until it changes.
+
+use std::fmt;
+
+use arrow::array::RecordBatch;
+use datafusion::{common::Result, datasource::listing::PartitionedFile, error::DataFusionError};
+use datafusion_datasource::morsel::{Morsel, MorselPlan, MorselPlanner, Morselizer};
+use futures::{StreamExt, stream::BoxStream};
+use object_store::ObjectMeta;
+
+use super::ScanState;
+use crate::{
+    error::ConnectorError,
+    files::failure::{PANICKED, caught, caught_async, caught_stream},
+};
+
+/// The file that a step works on.
+#[derive(Clone, Debug)]
+struct Place {
+    meta: ObjectMeta,
+    state: ScanState,
+}
+
+impl Place {
+    fn file(&self) -> &str {
+        self.meta.location.as_ref()
+    }
+
+    fn note<T>(&self, outcome: Result<T>) -> Result<T> {
+        if let Err(error) = &outcome {
+            self.note_error(error);
+        }
+        outcome
+    }
+
+    fn note_error(&self, error: &DataFusionError) {
+        if ConnectorError::find(error).and_then(ConnectorError::detail) == Some(PANICKED) {
+            self.state.cache.quarantine(&self.state.store_id, &self.meta);
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct BoundedMorselizer {
+    pub(super) inner: Box<dyn Morselizer>,
+    pub(super) state: ScanState,
+}
+
+impl Morselizer for BoundedMorselizer {
+    fn plan_file(&self, file: PartitionedFile) -> Result<Box<dyn MorselPlanner>> {
+        let place = Place {
+            meta: file.object_meta.clone(),
+            state: self.state.clone(),
+        };
+        let inner = place.note(caught(place.file(), || self.inner.plan_file(file)))?;
+        Ok(Box::new(BoundedPlanner { inner, place }))
+    }
+}
+
+#[derive(Debug)]
+struct BoundedPlanner {
+    inner: Box<dyn MorselPlanner>,
+    place: Place,
+}
+
+impl MorselPlanner for BoundedPlanner {
+    fn plan(self: Box<Self>) -> Result<Option<MorselPlan>> {
+        let Self { inner, place } = *self;
+        let Some(mut plan) = place.note(caught(place.file(), || inner.plan()))? else {
+            return Ok(None);
+        };
+        let morsels = plan.take_morsels().into_iter().map(|inner| {
+            let place = place.clone();
+            Box::new(BoundedMorsel { inner, place }) as Box<dyn Morsel>
+        });
+        let planners = plan.take_ready_planners().into_iter().map(|inner| {
+            let place = place.clone();
+            Box::new(Self { inner, place }) as Box<dyn MorselPlanner>
+        });
+        let mut bounded = MorselPlan::new()
+            .with_morsels(morsels.collect())
+            .with_planners(planners.collect());
+        if let Some(pending) = plan.take_pending_planner() {
+            bounded.set_pending_planner(async move {
+                let inner = place.note(caught_async(place.file(), pending.into_future()).await)?;
+                Ok(Box::new(Self { inner, place }) as Box<dyn MorselPlanner>)
+            });
+        }
+        Ok(Some(bounded))
+    }
+}
+
+struct BoundedMorsel {
+    inner: Box<dyn Morsel>,
+    place: Place,
+}
+
+impl fmt::Debug for BoundedMorsel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BoundedMorsel")
+            .field("file", &self.place.file())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Morsel for BoundedMorsel {
+    fn into_stream(self: Box<Self>) -> BoxStream<'static, Result<RecordBatch>> {
+        let Self { inner, place } = *self;
+        let file = place.file().to_owned();
+        caught_stream(file, inner.into_stream())
+            .inspect(move |item| {
+                if let Err(error) = item {
+                    place.note_error(error);
+                }
+            })
+            .boxed()
+    }
+}

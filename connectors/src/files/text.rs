@@ -1,0 +1,297 @@
+//! How are CSV and NDJSON files scanned? Whole files, every scalar as text, so that conversion can wait until the policy's
+//! filter has run.
+
+mod csv;
+mod input;
+mod ndjson;
+mod rows;
+mod tokenizer;
+
+use std::{
+    fmt,
+    sync::{Arc, PoisonError},
+};
+
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use datafusion::{
+    common::{Result, tree_node::TreeNodeRecursion},
+    datasource::{
+        listing::PartitionedFile,
+        physical_plan::{FileOpenFuture, FileOpener, FileScanConfig, FileSource},
+        projection::{ProjectionOpener, SplitProjection},
+        table_schema::TableSchema,
+    },
+    physical_expr::{PhysicalExpr, projection::ProjectionExprs},
+    physical_plan::metrics::ExecutionPlanMetricsSet,
+};
+use futures::{FutureExt, StreamExt, stream::BoxStream};
+use object_store::{GetOptions, ObjectMeta, ObjectStore};
+
+pub(crate) use input::{Inflate, Prologue};
+pub(crate) use ndjson::parse_line;
+pub(crate) use tokenizer::{Record, Tokenizer, header_names};
+
+pub(crate) use super::parquet::ambiguous;
+use super::{
+    failure::{caught_async, caught_stream, store_error},
+    parquet::ScanState,
+    table::{Format, FormatOptions},
+};
+use crate::error::ConnectorError;
+
+/// What the decoders know of the table.
+#[derive(Clone, Debug)]
+pub(crate) struct TextTable {
+    pub(crate) format: Format,
+    pub(crate) options: FormatOptions,
+    /// Names of all declared file columns; without a header, columns go by their position here.
+    pub(crate) declared: Vec<String>,
+    /// Into the raw schema.
+    pub(crate) policy_columns: Vec<usize>,
+}
+
+/// The columns that one scan wants from each file.
+#[derive(Clone, Debug)]
+struct Wanted {
+    table: Arc<TextTable>,
+    /// Fields wanted, in order.
+    schema: SchemaRef,
+    /// Names of the file columns that a policy reads.
+    policy: Vec<String>,
+    batch_size: usize,
+}
+
+/// Turns the text of one file into batches.
+trait Decoder: Send {
+    /// More of the file's text.
+    fn push(&mut self, text: &[u8]) -> Result<(), ConnectorError>;
+    /// There is no more.
+    fn finish(&mut self) -> Result<(), ConnectorError>;
+    /// A batch that is ready.
+    fn take(&mut self) -> Option<RecordBatch>;
+}
+
+/// `FileSource` of the text formats.
+#[derive(Clone)]
+pub(crate) struct TextSource {
+    schema: TableSchema,
+    projection: SplitProjection,
+    table: Arc<TextTable>,
+    state: ScanState,
+    batch_size: usize,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl TextSource {
+    pub(crate) fn new(schema: TableSchema, table: TextTable, state: ScanState) -> Self {
+        let projection = SplitProjection::unprojected(&schema);
+        let metrics = ExecutionPlanMetricsSet::new();
+        Self {
+            schema,
+            projection,
+            table: Arc::new(table),
+            state,
+            batch_size: 8_192,
+            metrics,
+        }
+    }
+
+    fn wanted(&self) -> Result<Wanted> {
+        let file_schema = self.schema.file_schema();
+        let name = |position: &usize| file_schema.fields().get(*position).map(|field| field.name().clone());
+        Ok(Wanted {
+            table: Arc::clone(&self.table),
+            schema: Arc::new(file_schema.project(&self.projection.file_indices)?),
+            policy: self.table.policy_columns.iter().filter_map(name).collect(),
+            batch_size: self.batch_size,
+        })
+    }
+}
+
+impl FileSource for TextSource {
+    fn create_file_opener(
+        &self,
+        store: Arc<dyn ObjectStore>,
+        _base_config: &FileScanConfig,
+        _partition: usize,
+    ) -> Result<Arc<dyn FileOpener>> {
+        let opener = TextOpener {
+            store,
+            wanted: self.wanted()?,
+            state: self.state.clone(),
+        };
+        ProjectionOpener::try_new(self.projection.clone(), Arc::new(opener), self.schema.file_schema())
+    }
+
+    fn table_schema(&self) -> &TableSchema {
+        &self.schema
+    }
+
+    fn with_batch_size(&self, batch_size: usize) -> Arc<dyn FileSource> {
+        Arc::new(Self {
+            batch_size,
+            ..self.clone()
+        })
+    }
+
+    fn projection(&self) -> Option<&ProjectionExprs> {
+        Some(&self.projection.source)
+    }
+
+    fn metrics(&self) -> &ExecutionPlanMetricsSet {
+        &self.metrics
+    }
+
+    fn file_type(&self) -> &str {
+        match self.table.format {
+            Format::Csv => "csv",
+            Format::Ndjson => "ndjson",
+            Format::Parquet => "parquet",
+        }
+    }
+
+    fn fmt_extra(&self, _t: datafusion::physical_plan::DisplayFormatType, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Ok(())
+    }
+
+    fn supports_repartitioning(&self) -> bool {
+        false
+    }
+
+    fn try_pushdown_projection(&self, projection: &ProjectionExprs) -> Result<Option<Arc<dyn FileSource>>> {
+        if !super::scan::is_plain(projection) {
+            return Ok(None);
+        }
+        let merged = self.projection.source.try_merge(projection)?;
+        let projection = SplitProjection::new(self.schema.file_schema(), &merged);
+        Ok(Some(Arc::new(Self {
+            projection,
+            ..self.clone()
+        })))
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        for item in &self.projection.source {
+            if f(&item.expr)? == TreeNodeRecursion::Stop {
+                return Ok(TreeNodeRecursion::Stop);
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    }
+}
+
+struct TextOpener {
+    store: Arc<dyn ObjectStore>,
+    wanted: Wanted,
+    state: ScanState,
+}
+
+impl FileOpener for TextOpener {
+    fn open(&self, file: PartitionedFile) -> Result<FileOpenFuture> {
+        let (store, wanted, state) = (Arc::clone(&self.store), self.wanted.clone(), self.state.clone());
+        let name = file.object_meta.location.to_string();
+        Ok(async move {
+            let opened = async { Ok(open(store, wanted, state, file.object_meta).await?) };
+            let stream = caught_async(&name, opened).await?;
+            Ok(caught_stream(name, stream))
+        }
+        .boxed())
+    }
+}
+
+async fn open(
+    store: Arc<dyn ObjectStore>,
+    wanted: Wanted,
+    state: ScanState,
+    meta: ObjectMeta,
+) -> Result<BoxStream<'static, Result<RecordBatch>>, ConnectorError> {
+    let file = meta.location.as_ref().to_owned();
+    let inflate = Inflate::new(&file, wanted.table.options.compression)?;
+    let prologue = Prologue::new(wanted.table.options.skip_header);
+    let decoder: Box<dyn Decoder> = match wanted.table.format {
+        Format::Csv => Box::new(csv::CsvDecoder::new(wanted, file.clone())),
+        Format::Ndjson | Format::Parquet => Box::new(ndjson::NdjsonDecoder::new(wanted, file.clone())),
+    };
+    if state
+        .opened
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .insert(meta.location.clone())
+    {
+        state.meter.opened_file();
+    }
+    let options = GetOptions {
+        if_match: meta.e_tag.clone(),
+        ..GetOptions::default()
+    };
+    let input = store
+        .get_opts(&meta.location, options)
+        .await
+        .map_err(|error| store_error(error, &file))?
+        .into_stream();
+    let reading = Reading {
+        input,
+        inflate,
+        prologue,
+        decoder,
+        state,
+        file,
+        ended: false,
+    };
+    Ok(futures::stream::try_unfold(reading, |mut reading| async move {
+        let batch = reading.next().await?;
+        Ok(batch.map(|batch| (batch, reading)))
+    })
+    .boxed())
+}
+
+/// A file while it is read.
+struct Reading {
+    input: BoxStream<'static, object_store::Result<bytes::Bytes>>,
+    inflate: Inflate,
+    prologue: Prologue,
+    decoder: Box<dyn Decoder>,
+    state: ScanState,
+    file: String,
+    ended: bool,
+}
+
+impl Reading {
+    async fn next(&mut self) -> Result<Option<RecordBatch>, ConnectorError> {
+        loop {
+            if let Some(batch) = self.decoder.take() {
+                return Ok(Some(batch));
+            }
+            if self.ended {
+                return Ok(None);
+            }
+            match self.input.next().await {
+                Some(bytes) => {
+                    let bytes = bytes.map_err(|error| store_error(error, &self.file))?;
+                    self.state.meter.scanned(bytes.len() as u64);
+                    let Self {
+                        inflate,
+                        prologue,
+                        decoder,
+                        ..
+                    } = self;
+                    inflate.push(&bytes, &mut |text| decoder.push(prologue.rest(text)))?;
+                }
+                None => {
+                    self.ended = true;
+                    let Self {
+                        inflate,
+                        prologue,
+                        decoder,
+                        ..
+                    } = self;
+                    inflate.finish(&mut |text| decoder.push(prologue.rest(text)))?;
+                    decoder.finish()?;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What rows does a CSV file hold? Columns by header name or position; a short row lacks values, a long one is an error.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+
+use super::{
+    Decoder, Wanted,
+    rows::{Cell, Rows},
+    tokenizer::{Record, Tokenizer, bad, header_names},
+};
+use crate::error::Result;
+
+/// Reads the wanted columns of a CSV file.
+pub(super) struct CsvDecoder {
+    tokenizer: Tokenizer,
+    sink: Sink,
+}
+
+struct Sink {
+    wanted: Wanted,
+    rows: Rows,
+    file: String,
+    /// Known after the header.
+    layout: Option<Layout>,
+}
+
+struct Layout {
+    width: usize,
+    /// Position in the file of each wanted column.
+    columns: Vec<Option<usize>>,
+    policy: Vec<Option<usize>>,
+}
+
+impl CsvDecoder {
+    pub(super) fn new(wanted: Wanted, file: String) -> Self {
+        let tokenizer = Tokenizer::new(&wanted.table.options);
+        let rows = Rows::new(Arc::clone(&wanted.schema), wanted.batch_size, file.clone());
+        let mut sink = Sink {
+            wanted,
+            rows,
+            file,
+            layout: None,
+        };
+        if !sink.wanted.table.options.header {
+            let names = sink.wanted.table.declared.clone();
+            sink.layout = Some(sink.layout(&names));
+        }
+        Self { tokenizer, sink }
+    }
+}
+
+impl Decoder for CsvDecoder {
+    fn push(&mut self, text: &[u8]) -> Result<()> {
+        let Self { tokenizer, sink } = self;
+        tokenizer
+            .push(text, &mut |record| sink.record(&record))
+            .map_err(|error| error.with_file(sink.file.as_str()))
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        let Self { tokenizer, sink } = self;
+        tokenizer
+            .finish(&mut |record| sink.record(&record))
+            .map_err(|error| error.with_file(sink.file.as_str()))?;
+        sink.rows.flush()
+    }
+
+    fn take(&mut self) -> Option<RecordBatch> {
+        self.sink.rows.take()
+    }
+}
+
+impl Sink {
+    fn layout(&self, names: &[String]) -> Layout {
+        let find = |wanted: &str| {
+            names
+                .iter()
+                .position(|name| name.to_lowercase() == wanted.to_lowercase())
+        };
+        Layout {
+            width: names.len(),
+            columns: self
+                .wanted
+                .schema
+                .fields()
+                .iter()
+                .map(|field| find(field.name()))
+                .collect(),
+            policy: self.wanted.policy.iter().map(|name| find(name)).collect(),
+        }
+    }
+
+    fn record(&mut self, record: &Record<'_>) -> Result<()> {
+        let Some(layout) = &self.layout else {
+            self.layout = Some(self.layout(&header_names(record)?));
+            return Ok(());
+        };
+        if record.is_blank() && layout.width != 1 {
+            return Ok(());
+        }
+        if record.len() > layout.width {
+            return Err(bad("a row has more fields than there are columns", record.line));
+        }
+        let present = |position: &Option<usize>| position.is_some_and(|position| position < record.len());
+        if !layout.policy.iter().all(present) {
+            return Ok(());
+        }
+        let null = self.wanted.table.options.null.as_deref();
+        for (column, position) in layout.columns.iter().enumerate() {
+            let text = match position {
+                Some(position) => record
+                    .text(*position, null)
+                    .map_err(|error| bad("a value is not UTF-8", record.line).with_source(error))?,
+                None => None,
+            };
+            self.rows.cell(column, &text.map_or(Cell::Null, Cell::Text));
+        }
+        self.rows.end_row()
+    }
+}

@@ -1,0 +1,168 @@
+//! What rows do lines of JSON hold? One object per line; numbers keep their digits, nested values of text columns their
+//! JSON.
+
+use std::{fmt, sync::Arc};
+
+use arrow::{array::RecordBatch, datatypes::DataType};
+use serde::{
+    Deserializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+use super::{
+    Decoder, Wanted,
+    rows::{Cell, Rows},
+};
+use crate::error::{ConnectorError, ConnectorErrorKind, Result};
+
+/// Longest line.
+const MAX_LINE: usize = 64 << 20;
+
+/// Members of one object, in order; of repeated keys the last one counts.
+pub(crate) type Members<'a> = Vec<(String, &'a RawValue)>;
+
+/// The object on one line; `None` for a blank line.
+pub(crate) fn parse_line(line: &[u8]) -> Result<Option<Members<'_>>, serde_json::Error> {
+    if line.iter().all(u8::is_ascii_whitespace) {
+        return Ok(None);
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(line);
+    let members = deserializer.deserialize_map(MembersVisitor)?;
+    deserializer.end()?;
+    Ok(Some(members))
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::new();
+        while let Some(key) = map.next_key::<String>()? {
+            members.push((key, map.next_value::<&'de RawValue>()?));
+        }
+        Ok(members)
+    }
+}
+
+/// The member that a column means: of its exact name, else without case; the last one wins.
+fn member<'a>(members: &Members<'a>, name: &str) -> Option<&'a RawValue> {
+    let exact = members.iter().rev().find(|(key, _)| key == name);
+    exact
+        .or_else(|| members.iter().rev().find(|(key, _)| key.to_lowercase() == name))
+        .map(|(_, value)| *value)
+}
+
+/// Reads the wanted columns of an NDJSON file.
+pub(super) struct NdjsonDecoder {
+    wanted: Wanted,
+    rows: Rows,
+    file: String,
+    /// A line that has not ended yet.
+    partial: Vec<u8>,
+    line: u64,
+}
+
+impl NdjsonDecoder {
+    pub(super) fn new(wanted: Wanted, file: String) -> Self {
+        let rows = Rows::new(Arc::clone(&wanted.schema), wanted.batch_size, file.clone());
+        Self {
+            wanted,
+            rows,
+            file,
+            partial: Vec::new(),
+            line: 0,
+        }
+    }
+
+    fn line(&mut self, line: &[u8]) -> Result<()> {
+        self.line += 1;
+        let (file, number) = (&self.file, self.line);
+        let bad = |error: serde_json::Error| {
+            ConnectorError::corrupt_file(file.as_str())
+                .with_detail(format!("line {number} is no JSON object"))
+                .with_source(error)
+        };
+        let Some(members) = parse_line(line).map_err(bad)? else {
+            return Ok(());
+        };
+        if !self.wanted.policy.iter().all(|name| member(&members, name).is_some()) {
+            return Ok(());
+        }
+        for (column, field) in self.wanted.schema.fields().iter().enumerate() {
+            let raw = member(&members, field.name()).map_or("null", RawValue::get);
+            if raw == "null" {
+                self.rows.cell(column, &Cell::Null);
+            } else if raw.starts_with('"') && matches!(field.data_type(), DataType::Utf8) {
+                let text: String = serde_json::from_str(raw).map_err(bad)?;
+                self.rows.cell(column, &Cell::Text(&text));
+            } else {
+                self.rows.cell(column, &Cell::Json(raw));
+            }
+        }
+        self.rows.end_row()
+    }
+}
+
+impl Decoder for NdjsonDecoder {
+    fn push(&mut self, mut text: &[u8]) -> Result<()> {
+        while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
+            let (line, rest) = (
+                text.get(..end).unwrap_or_default(),
+                text.get(end + 1..).unwrap_or_default(),
+            );
+            if self.partial.is_empty() {
+                self.line(line)?;
+            } else {
+                let mut whole = std::mem::take(&mut self.partial);
+                whole.extend_from_slice(line);
+                self.line(&whole)?;
+            }
+            text = rest;
+        }
+        self.partial.extend_from_slice(text);
+        if self.partial.len() > MAX_LINE {
+            return Err(
+                ConnectorError::new(ConnectorErrorKind::LimitExceeded, "a line is too long")
+                    .with_detail(format!("line {}", self.line + 1))
+                    .with_file(self.file.as_str()),
+            );
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        let last = std::mem::take(&mut self.partial);
+        if !last.is_empty() {
+            self.line(&last)?;
+        }
+        self.rows.flush()
+    }
+
+    fn take(&mut self) -> Option<RecordBatch> {
+        self.rows.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_object_a_line_and_nothing_else() {
+        let members = parse_line(b"{\"a\": 9223372036854775809, \"A\": \"x\", \"a\": 1.50}")
+            .expect("line")
+            .expect("object");
+        assert_eq!(member(&members, "a").map(RawValue::get), Some("1.50"));
+        assert!(parse_line(b"  ").expect("blank").is_none());
+        for bad in [&b"[1]"[..], b"{\"a\":1} {\"a\":2}", b"{\"a\":", b"1", b"{\"a\":1,}"] {
+            assert!(parse_line(bad).is_err());
+        }
+    }
+}

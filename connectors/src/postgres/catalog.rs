@@ -1,0 +1,177 @@
+//! What does the server's own catalog say? The queries on `pg_catalog` and their rows.
+
+use tokio_postgres::{
+    Client, Row,
+    types::{FromSql, ToSql, Type},
+};
+
+use super::{error::from_postgres, types::CatalogType};
+use crate::{
+    error::{ConnectorError, ConnectorErrorKind, Result},
+    scan::ColumnId,
+    table_spec::{IndexSpec, KeySpec, RemoteName},
+};
+
+/// A table, view, materialized view or foreign table.
+#[derive(Debug)]
+pub(super) struct Relation {
+    pub oid: i64,
+    pub schema: String,
+    pub name: String,
+    /// Estimate; −1 when never analysed.
+    pub rows: f64,
+    pub pages: i64,
+    /// `server_encoding`.
+    pub encoding: String,
+}
+
+/// A column of one.
+#[derive(Debug)]
+pub(super) struct CatalogColumn {
+    pub name: String,
+    pub not_null: bool,
+    /// As the server writes it, e.g. `numeric(12,2)`.
+    pub written: String,
+    pub kind: CatalogType,
+    pub collation: Option<String>,
+    pub comment: Option<String>,
+}
+
+/// Schemas that hold a user's tables and that the credential may use.
+pub(super) async fn schemas(client: &Client, after: &str, limit: i64) -> Result<Vec<RemoteName>> {
+    let text = "SELECT n.nspname::text FROM pg_namespace n \
+        WHERE n.nspname <> 'information_schema' AND NOT starts_with(n.nspname::text, 'pg_') \
+        AND has_schema_privilege(n.oid, 'USAGE') AND n.nspname::text > $1 COLLATE \"C\" \
+        ORDER BY n.nspname::text COLLATE \"C\" LIMIT $2";
+    let rows = query(client, text, &[(&after, Type::TEXT), (&limit, Type::INT8)]).await?;
+    rows.iter()
+        .map(|row| Ok(RemoteName::database(get::<String>(row, 0)?)))
+        .collect()
+}
+
+/// Tables of a schema. Partitions are read through their parent and are left out of the listing.
+pub(super) async fn tables(client: &Client, schema: &str, after: &str, limit: i64) -> Result<Vec<RemoteName>> {
+    let text = "SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+        WHERE n.nspname::text = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition \
+        AND c.relname::text > $2 COLLATE \"C\" ORDER BY c.relname::text COLLATE \"C\" LIMIT $3";
+    let parameters: [(&(dyn ToSql + Sync), Type); 3] =
+        [(&schema, Type::TEXT), (&after, Type::TEXT), (&limit, Type::INT8)];
+    let rows = query(client, text, &parameters).await?;
+    rows.iter()
+        .map(|row| Ok(RemoteName::table(get::<String>(row, 0)?, get::<String>(row, 1)?)))
+        .collect()
+}
+
+/// The relations of a name, whatever its case.
+pub(super) async fn relations(client: &Client, schema: &str, name: &str) -> Result<Vec<Relation>> {
+    let text = "SELECT c.oid::int8, n.nspname::text, c.relname::text, c.reltuples::float8, c.relpages::int8, \
+        current_setting('server_encoding') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+        WHERE lower(n.nspname::text) = lower($1) AND lower(c.relname::text) = lower($2) \
+        AND c.relkind IN ('r', 'p', 'v', 'm', 'f') \
+        AND n.nspname <> 'information_schema' AND NOT starts_with(n.nspname::text, 'pg_')";
+    let rows = query(client, text, &[(&schema, Type::TEXT), (&name, Type::TEXT)]).await?;
+    let relation = |row: &Row| {
+        Ok(Relation {
+            oid: get(row, 0)?,
+            schema: get(row, 1)?,
+            name: get(row, 2)?,
+            rows: get(row, 3)?,
+            pages: get(row, 4)?,
+            encoding: get(row, 5)?,
+        })
+    };
+    rows.iter().map(relation).collect()
+}
+
+/// The columns of a relation, domains resolved to what they stand for.
+pub(super) async fn columns(client: &Client, relation: i64) -> Result<Vec<CatalogColumn>> {
+    let text = "WITH RECURSIVE base (attnum, typid, typmod) AS ( \
+            SELECT attnum, atttypid, atttypmod FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped \
+            UNION ALL SELECT b.attnum, t.typbasetype, t.typtypmod FROM base b JOIN pg_type t ON t.oid = b.typid \
+            WHERE t.typtype = 'd') \
+        SELECT a.attname::text, a.attnotnull, format_type(a.atttypid, a.atttypmod), t.oid::int8, t.typname::text, \
+            t.typtype::text, t.typcategory = 'A', b.typmod, l.collname::text, l.collisdeterministic, \
+            col_description(a.attrelid, a.attnum) \
+        FROM pg_attribute a JOIN base b ON b.attnum = a.attnum JOIN pg_type t ON t.oid = b.typid AND t.typtype <> 'd' \
+        LEFT JOIN pg_collation l ON l.oid = a.attcollation \
+        WHERE a.attrelid = $1::oid ORDER BY a.attnum";
+    query(client, text, &[(&relation, Type::INT8)])
+        .await?
+        .iter()
+        .map(column)
+        .collect()
+}
+
+fn column(row: &Row) -> Result<CatalogColumn> {
+    let oid: i64 = get(row, 3)?;
+    let kind: String = get(row, 5)?;
+    Ok(CatalogColumn {
+        name: get(row, 0)?,
+        not_null: get(row, 1)?,
+        written: get(row, 2)?,
+        kind: CatalogType {
+            oid: u32::try_from(oid).unwrap_or(0),
+            kind: kind.chars().next().unwrap_or('p'),
+            array: get(row, 6)?,
+            modifier: get(row, 7)?,
+            deterministic: get(row, 9)?,
+        },
+        collation: get(row, 8)?,
+        comment: get(row, 10)?,
+    })
+}
+
+/// Indexes of a relation that cover all of its rows, and the keys among them.
+pub(super) async fn indexes(client: &Client, relation: i64) -> Result<(Vec<KeySpec>, Vec<IndexSpec>)> {
+    let text = "SELECT x.relname::text, i.indisprimary, i.indisunique, a.attname::text \
+        FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid \
+        CROSS JOIN LATERAL generate_series(0, i.indnkeyatts - 1) AS k (n) \
+        LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k.n] \
+        WHERE i.indrelid = $1::oid AND i.indisvalid AND i.indpred IS NULL ORDER BY x.relname::text COLLATE \"C\", k.n";
+    let rows = query(client, text, &[(&relation, Type::INT8)]).await?;
+    let mut found: Vec<(String, bool, bool, Vec<Option<String>>)> = Vec::new();
+    for row in &rows {
+        let name: String = get(row, 0)?;
+        if found.last().is_none_or(|last| last.0 != name) {
+            found.push((name, get(row, 1)?, get(row, 2)?, Vec::new()));
+        }
+        if let Some(last) = found.last_mut() {
+            last.3.push(get(row, 3)?);
+        }
+    }
+    let (mut keys, mut indexes) = (Vec::new(), Vec::new());
+    for (name, primary, unique, columns) in found {
+        // An expression ends what an index is known to help with.
+        let known: Vec<ColumnId> = columns.iter().map_while(Option::as_deref).map(ColumnId::new).collect();
+        let whole = known.len() == columns.len();
+        if known.is_empty() {
+            continue;
+        }
+        if unique && whole {
+            keys.push(KeySpec {
+                primary,
+                columns: known.clone(),
+            });
+        }
+        indexes.push(IndexSpec {
+            name,
+            columns: known,
+            unique: unique && whole,
+        });
+    }
+    Ok((keys, indexes))
+}
+
+async fn query(client: &Client, text: &str, parameters: &[(&(dyn ToSql + Sync), Type)]) -> Result<Vec<Row>> {
+    client.query_typed(text, parameters).await.map_err(from_postgres)
+}
+
+fn get<'a, T: FromSql<'a>>(row: &'a Row, position: usize) -> Result<T> {
+    row.try_get(position).map_err(|error| {
+        ConnectorError::new(
+            ConnectorErrorKind::SourceFailed,
+            "the catalog of the source is not as expected",
+        )
+        .with_source(error)
+    })
+}

@@ -1,0 +1,226 @@
+//! What is in a PostgreSQL database? Its schemas, their tables and views, columns, keys and estimates.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Schema};
+
+use super::{
+    catalog::{self, CatalogColumn, Relation},
+    plan,
+    pool::{Lease, Pools},
+    read, splits,
+    statement::{Column, Table},
+    types::{self, ColumnType, Output},
+};
+use crate::{
+    call::CallContext,
+    capability::TypeClass,
+    connector::{DescribeRequest, DescribeResponse},
+    error::{ConnectorError, ConnectorErrorKind, Result},
+    scan::{ColumnId, ColumnRef, Guard, OutputColumn, OutputValue, ScanSpec},
+    split::{Handle, Page, PageToken, ReadRequest, SplitsRequest},
+    statement::{filter_support, quoted},
+    table_spec::{ColumnSpec, RemoteName, SourceVersion, Statistics, TableSpec},
+};
+
+const PAGE: usize = 1_000;
+/// Bytes of a page; other sizes need a server compiled for them.
+const PAGE_BYTES: u64 = 8_192;
+
+pub(super) async fn describe(
+    cx: &CallContext,
+    pools: &Arc<Pools>,
+    request: DescribeRequest,
+) -> Result<DescribeResponse> {
+    let lease = pools.lease(cx).await?;
+    cx.counters.add_request();
+    let response = match request {
+        // The lease itself has logged in and set up the session.
+        DescribeRequest::Ping => DescribeResponse::Pong,
+        DescribeRequest::Databases(page) => {
+            let page = Wanted::of(page);
+            page.names(catalog::schemas(lease.client()?, &page.after, page.limit()).await?)
+        }
+        DescribeRequest::Tables { database, page } => {
+            let page = Wanted::of(page);
+            page.names(catalog::tables(lease.client()?, &database.name, &page.after, page.limit()).await?)
+        }
+        DescribeRequest::Table(name) => DescribeResponse::Table(Box::new(table(&lease, &name).await?)),
+        DescribeRequest::Sample { table: name, rows } => {
+            let planned = plan::plan(&sample(&table(&lease, &name).await?, rows))?;
+            let request = SplitsRequest {
+                scan: planned.handle,
+                parallelism: 1,
+                token: None,
+            };
+            let split = splits::splits(&request)?.splits.pop().ok_or_else(|| missing(&name))?;
+            let request = ReadRequest {
+                split: split.handle,
+                batch_rows: 1_024,
+                dynamic: Vec::new(),
+                row_hint: None,
+            };
+            DescribeResponse::Sample(read::read(cx, pools, &request)?)
+        }
+    };
+    lease.give_back();
+    Ok(response)
+}
+
+/// A page of names.
+struct Wanted {
+    after: String,
+    size: usize,
+}
+
+impl Wanted {
+    fn of(page: Page) -> Self {
+        let after = page.token.map_or_else(String::new, |token| token.0);
+        Self {
+            after,
+            size: page.size.unwrap_or(PAGE).clamp(1, 100_000),
+        }
+    }
+
+    /// One more than wanted, to see whether there are more.
+    fn limit(&self) -> i64 {
+        i64::try_from(self.size + 1).unwrap_or(i64::MAX)
+    }
+
+    fn names(&self, mut names: Vec<RemoteName>) -> DescribeResponse {
+        let more = names.len() > self.size;
+        names.truncate(self.size);
+        let next = names.last().filter(|_| more).map(|last| PageToken(last.name.clone()));
+        DescribeResponse::Names { names, next }
+    }
+}
+
+async fn table(lease: &Lease, wanted: &RemoteName) -> Result<TableSpec> {
+    let client = lease.client()?;
+    let schema = wanted.database.as_deref().unwrap_or("public");
+    let relation = choose(catalog::relations(client, schema, &wanted.name).await?, schema, wanted)?;
+    let columns = catalog::columns(client, relation.oid).await?;
+    let (keys, indexes) = catalog::indexes(client, relation.oid).await?;
+    let statistics = statistics(&relation);
+    let table = handle(&relation, &columns, statistics);
+    let support = table
+        .columns
+        .iter()
+        .map(|column| (TypeClass::of(&column.kind.wire.arrow_type()), column.kind.operators()));
+    let capabilities = types::capabilities(filter_support(support));
+    let fields = table
+        .columns
+        .iter()
+        .zip(&columns)
+        .map(|(column, known)| Field::new(&column.name, column.kind.wire.arrow_type(), !known.not_null));
+    Ok(TableSpec {
+        name: RemoteName::table(&relation.schema, &relation.name),
+        schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
+        columns: table
+            .columns
+            .iter()
+            .zip(&columns)
+            .map(|(column, known)| spec(column, known))
+            .collect(),
+        keys,
+        indexes,
+        capabilities,
+        statistics,
+        version: Some(SourceVersion(relation.oid.to_string())),
+        handle: Handle::new(Arc::new(table)),
+    })
+}
+
+/// The relation as spelled, else the only one that differs in case alone.
+fn choose(mut found: Vec<Relation>, schema: &str, wanted: &RemoteName) -> Result<Relation> {
+    if let Some(exact) = found
+        .iter()
+        .position(|one| one.schema == schema && one.name == wanted.name)
+    {
+        return Ok(found.swap_remove(exact));
+    }
+    let first = found.pop().ok_or_else(|| missing(wanted))?;
+    if found.is_empty() {
+        return Ok(first);
+    }
+    let detail = format!("`{}` has several spellings", wanted.name);
+    Err(ConnectorError::new(
+        ConnectorErrorKind::InvalidRequest,
+        "the name of the table is ambiguous at the source",
+    )
+    .with_detail(detail))
+}
+
+fn handle(relation: &Relation, columns: &[CatalogColumn], statistics: Statistics) -> Table {
+    let utf8 = relation.encoding == "UTF8";
+    let column = |known: &CatalogColumn| {
+        let kind = ColumnType::of(&known.kind, utf8);
+        let sent = if kind.output == Output::AsText {
+            types::TEXT
+        } else {
+            known.kind.oid
+        };
+        Column {
+            name: known.name.clone(),
+            kind,
+            sent,
+            written: known.written.clone(),
+        }
+    };
+    Table {
+        relation: format!("{}.{}", quoted(&relation.schema), quoted(&relation.name)),
+        oid: u32::try_from(relation.oid).unwrap_or(0),
+        columns: columns.iter().map(column).collect(),
+        statistics,
+    }
+}
+
+fn spec(column: &Column, known: &CatalogColumn) -> ColumnSpec {
+    ColumnSpec {
+        id: ColumnId::new(column.name.as_str()),
+        remote_type: known.written.clone(),
+        collation: known.collation.clone(),
+        nullable: !known.not_null,
+        unsupported: (column.kind.output == Output::Refused)
+            .then(|| format!("type `{}` is not supported yet", known.written)),
+        comment: known.comment.clone(),
+    }
+}
+
+/// The planner's estimates, as of the last ANALYZE.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "an estimate; the cast saturates"
+)]
+fn statistics(relation: &Relation) -> Statistics {
+    let rows = (relation.rows >= 0.0 && relation.pages > 0).then_some(relation.rows as u64);
+    let bytes = u64::try_from(relation.pages)
+        .ok()
+        .filter(|pages| *pages > 0)
+        .map(|pages| pages * PAGE_BYTES);
+    Statistics { rows, bytes }
+}
+
+fn sample(spec: &TableSpec, rows: u32) -> ScanSpec {
+    let readable = spec
+        .columns
+        .iter()
+        .zip(spec.schema.fields())
+        .filter(|(column, _)| column.unsupported.is_none());
+    let output = readable.map(|(_, field)| OutputColumn {
+        name: field.name().clone(),
+        value: OutputValue::Column(ColumnRef::of(field.name().as_str())),
+        data_type: field.data_type().clone(),
+        nullable: field.is_nullable(),
+    });
+    let columns = spec.columns.iter().map(|column| column.id.clone()).collect();
+    let mut scan = ScanSpec::table(spec.handle.clone(), columns, Guard::none(), output.collect());
+    scan.limit = Some(u64::from(rows));
+    scan
+}
+
+fn missing(wanted: &RemoteName) -> ConnectorError {
+    ConnectorError::new(ConnectorErrorKind::NotFound, "the table is not there")
+        .with_detail(format!("`{}`", wanted.name))
+}

@@ -1,0 +1,142 @@
+//! What of a scan does PostgreSQL do? Everything is known from the table's handle: planning asks nothing of the server.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+
+use super::{
+    literal::Literal,
+    statement::{Column, Table},
+};
+use crate::{
+    capability::{Consistency, OrderVerdict, Pushdown},
+    connector::PlanResponse,
+    error::{ConnectorError, Result},
+    scan::{Relation, ScanSpec},
+    split::Handle,
+    statement::write_scan,
+    table_spec::Statistics,
+};
+
+/// A planned scan: the statement and how its rows are decoded.
+#[derive(Debug)]
+pub(super) struct Scan {
+    pub text: String,
+    pub parameters: Vec<Literal>,
+    pub schema: SchemaRef,
+    /// Columns of the table, one per field of `schema`.
+    pub columns: Vec<Column>,
+    /// Of the table.
+    pub oid: u32,
+    pub statistics: Statistics,
+}
+
+/// Verdicts and handle.
+pub(super) fn plan(scan: &ScanSpec) -> Result<PlanResponse> {
+    let Relation::Table { table, .. } = &scan.relation else {
+        return Err(ConnectorError::unsupported("a join at the source is not supported"));
+    };
+    let table = table.get::<Arc<Table>>()?;
+    let planned = write_scan(table.as_ref(), scan, &table.types())?;
+    let columns = planned
+        .positions
+        .iter()
+        .filter_map(|position| table.columns.get(*position).cloned())
+        .collect();
+    let handle = Scan {
+        text: planned.text,
+        parameters: planned.parameters,
+        schema: Arc::clone(&planned.schema),
+        columns,
+        oid: table.oid,
+        statistics: table.statistics,
+    };
+    Ok(PlanResponse {
+        handle: Handle::new(Arc::new(handle)),
+        schema: planned.schema,
+        estimate: table.statistics,
+        consistency: Consistency::Statement,
+        guard: planned.guard,
+        filter: planned.filter,
+        dynamic: vec![Pushdown::Unsupported; scan.dynamic.len()],
+        aggregate: Pushdown::Unsupported,
+        join: Pushdown::Unsupported,
+        order: OrderVerdict::Unsupported,
+        limit: planned.limit,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::common::ScalarValue;
+
+    use super::*;
+    use crate::{
+        postgres::types::{ColumnType, Comparison, Output, Wire},
+        predicate::{CompareOp, Predicate},
+        scan::{ColumnId, ColumnRef, Guard, OutputColumn, OutputValue},
+    };
+
+    fn table() -> Table {
+        let column = |name: &str, wire: Wire, comparison| Column {
+            name: name.to_owned(),
+            kind: ColumnType {
+                wire,
+                output: Output::Plain,
+                comparison,
+            },
+            sent: 0,
+            written: String::new(),
+        };
+        Table {
+            relation: "\"s\".\"t\"".to_owned(),
+            oid: 1,
+            columns: vec![
+                column("a\"b", Wire::Int8, Comparison::Ordered),
+                column("t", Wire::Text, Comparison::Text),
+            ],
+            statistics: Statistics::default(),
+        }
+    }
+
+    fn text(guard: Predicate, limit: Option<u64>) -> (String, Vec<String>) {
+        let table = table();
+        let output = OutputColumn {
+            name: "x".to_owned(),
+            value: OutputValue::Column(ColumnRef::of("a\"b")),
+            data_type: arrow::datatypes::DataType::Int64,
+            nullable: true,
+        };
+        let guard = Guard {
+            rows: guard,
+            masks: Vec::new(),
+        };
+        let mut scan = ScanSpec::table(Handle::new(()), vec![ColumnId::new("a\"b")], guard, vec![output]);
+        scan.filter = vec![Predicate::compare("t", CompareOp::Lt, ScalarValue::from("x'; --"))];
+        scan.limit = limit;
+        let planned = write_scan(&table, &scan, &table.types()).expect("planned");
+        (
+            planned.text,
+            planned.parameters.into_iter().map(|literal| literal.text).collect(),
+        )
+    }
+
+    #[test]
+    fn a_guard_is_fenced_and_literals_are_bound() {
+        let guard = Predicate::compare("a\"b", CompareOp::Eq, ScalarValue::Int64(Some(7)));
+        let (sql, literals) = text(guard, Some(5));
+        let expected = "SELECT t0.c0 FROM (SELECT s.\"a\"\"b\" AS c0 FROM \"s\".\"t\" AS s \
+            WHERE ((s.\"a\"\"b\" = $1) AND (s.\"t\" COLLATE \"C\" < $2)) OFFSET 0) AS t0 LIMIT 5";
+        assert_eq!(sql, expected);
+        assert_eq!(literals, ["7", "x'; --"]);
+    }
+
+    #[test]
+    fn without_a_guard_there_is_no_derived_table() {
+        let (sql, _) = text(Predicate::True, None);
+        assert_eq!(
+            sql,
+            "SELECT s.\"a\"\"b\" AS c0 FROM \"s\".\"t\" AS s WHERE (s.\"t\" COLLATE \"C\" < $1)"
+        );
+    }
+}

@@ -1,0 +1,192 @@
+//! What is asked of a source? Relations with their guards, predicates, grouping, order and the exact output.
+
+use std::{fmt, sync::Arc};
+
+use arrow::datatypes::DataType;
+
+use crate::{
+    predicate::{Datum, Predicate},
+    split::Handle,
+};
+
+/// Name of a column as the source spells it.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ColumnId(pub Arc<str>);
+
+impl ColumnId {
+    /// From its name.
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self(name.into())
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ColumnId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A column of one of the scan's tables.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct ColumnRef {
+    /// Number of the table among the leaves of the relation, from left to right.
+    pub table: usize,
+    pub column: ColumnId,
+}
+
+impl ColumnRef {
+    /// A column of the only (or first) table.
+    #[must_use]
+    pub fn of(name: impl Into<Arc<str>>) -> Self {
+        Self {
+            table: 0,
+            column: ColumnId::new(name),
+        }
+    }
+}
+
+/// A scan, as the connector is to do it.
+#[derive(Clone, Debug)]
+pub struct ScanSpec {
+    pub relation: Relation,
+    /// Conjuncts; the verdicts are positional.
+    pub filter: Vec<Predicate>,
+    pub group_by: Vec<ColumnRef>,
+    pub aggregates: Vec<Aggregate>,
+    pub order: Vec<SortKey>,
+    pub limit: Option<u64>,
+    /// Name and exact Arrow type of every column that comes back.
+    pub output: Vec<OutputColumn>,
+    /// Columns whose keys may arrive later.
+    pub dynamic: Vec<DynamicSlot>,
+}
+
+impl ScanSpec {
+    /// A plain scan of one table.
+    #[must_use]
+    pub fn table(table: Handle, columns: Vec<ColumnId>, guard: Guard, output: Vec<OutputColumn>) -> Self {
+        Self {
+            relation: Relation::Table { table, columns, guard },
+            filter: Vec::new(),
+            group_by: Vec::new(),
+            aggregates: Vec::new(),
+            order: Vec::new(),
+            limit: None,
+            output,
+            dynamic: Vec::new(),
+        }
+    }
+}
+
+/// What rows come from.
+#[derive(Clone, Debug)]
+pub enum Relation {
+    Table {
+        table: Handle,
+        columns: Vec<ColumnId>,
+        guard: Guard,
+    },
+    Join {
+        left: Box<Relation>,
+        right: Box<Relation>,
+        kind: JoinKind,
+        on: Vec<(ColumnRef, ColumnRef)>,
+    },
+}
+
+/// Governance of one table: below every predicate of the user.
+#[derive(Clone, Debug)]
+pub struct Guard {
+    /// A row is there only where this IS TRUE.
+    pub rows: Predicate,
+    pub masks: Vec<(ColumnId, MaskExpr)>,
+}
+
+impl Guard {
+    /// No restriction.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            rows: Predicate::True,
+            masks: Vec::new(),
+        }
+    }
+
+    /// Does it restrict nothing?
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        matches!(self.rows, Predicate::True) && self.masks.is_empty()
+    }
+}
+
+/// A column mask, by the name of its function (`show-last-4`, …).
+#[derive(Clone, Debug, PartialEq)]
+pub struct MaskExpr {
+    pub function: Arc<str>,
+    pub arguments: Vec<Datum>,
+}
+
+/// One column of the output.
+#[derive(Clone, Debug)]
+pub struct OutputColumn {
+    pub name: String,
+    pub value: OutputValue,
+    pub data_type: DataType,
+    pub nullable: bool,
+}
+
+/// Where an output column comes from.
+#[derive(Clone, Debug)]
+pub enum OutputValue {
+    Column(ColumnRef),
+    /// Index into `ScanSpec::aggregates`.
+    Aggregate(usize),
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum JoinKind {
+    Inner,
+    Left,
+    Semi,
+    Anti,
+}
+
+/// An aggregate; `column` is `None` for `count(*)`.
+#[derive(Clone, Debug)]
+pub struct Aggregate {
+    pub function: AggregateFunction,
+    pub column: Option<ColumnRef>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum AggregateFunction {
+    Count,
+    Max,
+    Min,
+    Sum,
+}
+
+/// One key of an order.
+#[derive(Clone, Debug)]
+pub struct SortKey {
+    pub column: ColumnRef,
+    pub descending: bool,
+    pub nulls_first: bool,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct DynamicSlotId(pub u32);
+
+/// A place for a predicate that becomes known while the query runs.
+#[derive(Clone, Debug)]
+pub struct DynamicSlot {
+    pub id: DynamicSlotId,
+    pub columns: Vec<ColumnRef>,
+}

@@ -1,0 +1,25 @@
+//! Into which pieces does a scan of SQLite fall? One: a file has one reader's snapshot per connection.
+
+use std::sync::Arc;
+
+use super::plan::Scan;
+use crate::{
+    error::Result,
+    split::{Handle, Split, SplitId, SplitsPage, SplitsRequest},
+};
+
+/// The only split, which is the scan itself.
+pub(super) fn splits(request: &SplitsRequest) -> Result<SplitsPage> {
+    let scan = request.scan.get::<Arc<Scan>>()?;
+    let split = Split {
+        id: SplitId(0),
+        handle: Handle::new(Arc::clone(scan)),
+        bytes: 0,
+        rows: None,
+        locality: None,
+    };
+    Ok(SplitsPage {
+        splits: vec![split],
+        next: None,
+    })
+}

@@ -1,0 +1,224 @@
+//! What of a scan goes into the statement, with which verdicts, and what comes back?
+//!
+//! ```text
+//! SELECT t0.c0, … FROM (SELECT <columns> FROM <table> AS s WHERE (<guard>) AND <conjuncts> <fence>) AS t0 LIMIT n
+//! ```
+//! The derived table and its fence stand wherever a guard is written: nothing above may be evaluated on rows that the
+//! guard hides. Pushed conjuncts are leakproof and stand beside the guard, where indexes serve them.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+use super::{
+    Dialect, Sql,
+    condition::{self, Condition},
+};
+use crate::{
+    capability::{LimitVerdict, Pushdown},
+    error::{ConnectorError, ConnectorErrorKind, Result},
+    predicate::Predicate,
+    scan::{ColumnId, Guard, OutputColumn, OutputValue, Relation, ScanSpec},
+};
+
+/// A scan as the source will do it.
+#[derive(Debug)]
+pub(crate) struct PlannedScan<P> {
+    pub text: String,
+    pub parameters: Vec<P>,
+    /// Of the batches, exactly.
+    pub schema: SchemaRef,
+    /// Position in the table of each output column.
+    pub positions: Vec<usize>,
+    pub guard: Pushdown,
+    pub filter: Vec<Pushdown>,
+    pub limit: LimitVerdict,
+}
+
+/// Writes the statement of a scan of one table. `types` are those of the table's columns, in order.
+pub(crate) fn write_scan<D: Dialect>(
+    dialect: &D,
+    scan: &ScanSpec,
+    types: &[DataType],
+) -> Result<PlannedScan<D::Parameter>> {
+    let Relation::Table { guard, .. } = &scan.relation else {
+        return Err(ConnectorError::unsupported("a join at the source is not supported"));
+    };
+    if !scan.group_by.is_empty() || !scan.aggregates.is_empty() {
+        return Err(ConnectorError::unsupported(
+            "an aggregate at the source is not supported",
+        ));
+    }
+    check_columns(dialect, scan, guard)?;
+    let positions = positions(dialect, &scan.output, types)?;
+
+    let mut where_clause = Where {
+        written: Vec::new(),
+        room: D::MAX_PARAMETERS,
+    };
+    let open = matches!(guard.rows, Predicate::True);
+    let rows = if open {
+        Pushdown::Exact
+    } else {
+        where_clause.add(condition::write(dialect, &guard.rows, &[]))
+    };
+    let fenced = !open && rows != Pushdown::Unsupported;
+    let masked: Vec<&ColumnId> = guard.masks.iter().map(|(column, _)| column).collect();
+    let filter: Vec<Pushdown> = scan
+        .filter
+        .iter()
+        .map(|conjunct| where_clause.add(condition::write(dialect, conjunct, &masked)))
+        .collect();
+    let guard = guard_verdict(guard, rows);
+    let whole = guard == Pushdown::Exact && scan.order.is_empty() && filter.iter().all(|one| *one == Pushdown::Exact);
+    let limit = scan.limit.filter(|_| whole);
+
+    let statement = Shape {
+        positions: &positions,
+        fenced,
+        limit,
+    };
+    let (text, parameters) = statement.write(dialect, where_clause.written)?.finish(D::placeholder);
+    Ok(PlannedScan {
+        text,
+        parameters,
+        schema: schema(&scan.output),
+        positions,
+        guard,
+        filter,
+        limit: if limit.is_some() {
+            LimitVerdict::Exact
+        } else {
+            LimitVerdict::Unsupported
+        },
+    })
+}
+
+/// Conditions of the WHERE clause, and how many literals still fit.
+struct Where<P> {
+    written: Vec<Condition<P>>,
+    room: usize,
+}
+
+impl<P> Where<P> {
+    fn add(&mut self, condition: Option<Condition<P>>) -> Pushdown {
+        let Some(condition) = condition else {
+            return Pushdown::Unsupported;
+        };
+        let Some(room) = self.room.checked_sub(condition.sql.parameters()) else {
+            return Pushdown::Unsupported;
+        };
+        self.room = room;
+        let verdict = condition.verdict;
+        self.written.push(condition);
+        verdict
+    }
+}
+
+/// Rows and masks together: masks are never written here, so a masked table's guard is done at most by half.
+fn guard_verdict(guard: &Guard, rows: Pushdown) -> Pushdown {
+    match (guard.masks.is_empty(), &guard.rows) {
+        (true, _) => rows,
+        (false, Predicate::True) => Pushdown::Unsupported,
+        (false, _) => rows.min(Pushdown::Inexact),
+    }
+}
+
+/// The statement around the WHERE clause.
+struct Shape<'a> {
+    positions: &'a [usize],
+    fenced: bool,
+    limit: Option<u64>,
+}
+
+impl Shape<'_> {
+    fn write<D: Dialect>(&self, dialect: &D, conditions: Vec<Condition<D::Parameter>>) -> Result<Sql<D::Parameter>> {
+        let mut columns = Vec::new();
+        for position in self.positions {
+            columns.push(dialect.select(*position)?);
+        }
+        columns.extend(dialect.row_mark());
+        let aliased: Vec<String> = columns
+            .iter()
+            .enumerate()
+            .map(|(n, column)| format!("{column} AS c{n}"))
+            .collect();
+        let mut sql = Sql::text(format!(
+            "SELECT {} FROM {} AS s",
+            aliased.join(", "),
+            dialect.relation()
+        ));
+        if !conditions.is_empty() {
+            sql.push(" WHERE ");
+            sql.append(condition::join(conditions, "AND", "TRUE").sql);
+        }
+        if self.fenced {
+            let outer: Vec<String> = (0..columns.len()).map(|n| format!("t0.c{n}")).collect();
+            sql = sql.between(
+                &format!("SELECT {} FROM (", outer.join(", ")),
+                &format!(" {}) AS t0", D::FENCE),
+            );
+        }
+        if let Some(limit) = self.limit {
+            sql.push(&format!(" LIMIT {}", limit.min(i64::MAX.unsigned_abs())));
+        }
+        Ok(sql)
+    }
+}
+
+fn schema(output: &[OutputColumn]) -> SchemaRef {
+    let fields: Vec<Field> = output
+        .iter()
+        .map(|column| Field::new(&column.name, column.data_type.clone(), column.nullable))
+        .collect();
+    Arc::new(Schema::new(fields))
+}
+
+/// Every column that is named must be there: a statement about another table than the caller thinks of must not run.
+fn check_columns<D: Dialect>(dialect: &D, scan: &ScanSpec, guard: &Guard) -> Result<()> {
+    let read = scan.filter.iter().chain([&guard.rows]).flat_map(Predicate::columns);
+    for column in read {
+        if column.table != 0 {
+            return Err(ConnectorError::new(
+                ConnectorErrorKind::InvalidRequest,
+                "a column of another table",
+            ));
+        }
+        find(dialect, &column.column)?;
+    }
+    for (column, _) in &guard.masks {
+        find(dialect, column)?;
+    }
+    Ok(())
+}
+
+fn find<D: Dialect>(dialect: &D, column: &ColumnId) -> Result<usize> {
+    dialect.position(column).ok_or_else(|| {
+        ConnectorError::new(ConnectorErrorKind::SchemaChanged, "a column of the table is gone")
+            .with_detail(format!("column `{column}`"))
+    })
+}
+
+fn positions<D: Dialect>(dialect: &D, output: &[OutputColumn], types: &[DataType]) -> Result<Vec<usize>> {
+    let mut positions = Vec::with_capacity(output.len());
+    for column in output {
+        let OutputValue::Column(reference) = &column.value else {
+            return Err(ConnectorError::unsupported(
+                "an aggregate at the source is not supported",
+            ));
+        };
+        let position = find(dialect, &reference.column)?;
+        // Refused columns say so before their type is looked at.
+        dialect.select(position)?;
+        if types.get(position) != Some(&column.data_type) {
+            let detail = format!("column `{}` is not of type {}", reference.column, column.data_type);
+            return Err(ConnectorError::new(
+                ConnectorErrorKind::SchemaChanged,
+                "a column has another type at the source",
+            )
+            .with_detail(detail));
+        }
+        positions.push(position);
+    }
+    Ok(positions)
+}

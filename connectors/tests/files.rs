@@ -1,0 +1,24 @@
+//! Do files come back as they were written, are they counted exactly, and are bad ones refused cleanly?
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    clippy::too_many_arguments,
+    clippy::disallowed_methods,
+    reason = "tests"
+)]
+
+#[path = "files/connector.rs"]
+mod connector;
+#[path = "files/lake.rs"]
+mod lake;
+#[path = "files/parquet.rs"]
+mod parquet_files;
+#[path = "files/partitions.rs"]
+mod partitions;
+#[path = "files/s3.rs"]
+mod s3;
+#[path = "files/text.rs"]
+mod text_files;

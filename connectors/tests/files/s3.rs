@@ -1,0 +1,43 @@
+//! Does the same hold over S3? Only where a server is given; printed as skipped otherwise.
+
+use std::collections::BTreeMap;
+
+use arrow::datatypes::DataType;
+use lakegate_connectors::{connection::Connection, credential::Credential, files::Format};
+use object_store::{ObjectStoreExt, path::Path};
+
+use crate::lake::Lake;
+
+#[tokio::test]
+async fn csv_over_s3() {
+    let given = |name: &str| std::env::var(format!("LAKEGATE_TEST_S3_{name}")).ok();
+    let (Some(endpoint), Some(key), Some(secret), Some(bucket)) = (
+        given("ENDPOINT"),
+        given("ACCESS_KEY"),
+        given("SECRET_KEY"),
+        given("BUCKET"),
+    ) else {
+        eprintln!("skipped: LAKEGATE_TEST_S3_{{ENDPOINT,ACCESS_KEY,SECRET_KEY,BUCKET}} are not set");
+        return;
+    };
+    let prefix = format!("lakegate-test-{}", std::process::id());
+    let connection = Connection {
+        id: "s3".into(),
+        version: 1,
+        kind: "files".into(),
+        options: BTreeMap::from([
+            ("root".to_owned(), format!("s3://{bucket}/{prefix}/").into()),
+            ("endpoint".to_owned(), endpoint.into()),
+            ("path_style".to_owned(), true.into()),
+        ]),
+        credential: Credential::from_plain([("access_key_id", key.as_str()), ("secret_access_key", secret.as_str())]),
+        ..Connection::default()
+    };
+    let lake = Lake::over(tempfile::tempdir().expect("directory"), connection);
+    let file = Path::from(format!("{prefix}/t/a*b=1.csv"));
+    lake.store.put(&file, "x\n1\n".into()).await.expect("put");
+    let table = lake.table("t", Format::Csv, &[("x", DataType::Int64)]);
+    let rows = lake.read(&table).await;
+    lake.store.delete(&file).await.expect("delete");
+    assert_eq!(rows.expect("rows"), "x\n1");
+}

@@ -1,0 +1,173 @@
+//! Are text files read as text, with NULL and empty apart, counted as stored, and refused when malformed?
+
+use std::{io::Write, sync::Arc};
+
+use arrow::datatypes::{DataType, Field};
+use lakegate_connectors::files::{Format, check_policy_columns};
+
+use crate::lake::{Lake, file_len, ours};
+
+const WORDS: &[(&str, DataType)] = &[("a", DataType::Int64), ("b", DataType::Utf8)];
+
+#[tokio::test]
+async fn csv_by_header_in_any_order_and_case() {
+    let lake = Lake::new();
+    lake.write(
+        "t/1.csv",
+        "\u{feff}B,A,extra\r\n\"\",1,x\r\n,x12,y\r\n\"two\nlines\",00123,z",
+    );
+    lake.write("t/2", "a,b\n7\n");
+    let table = lake.table("t", Format::Csv, WORDS);
+    // Text as written; conversion is the engine's, above the policy's filter.
+    assert_eq!(
+        lake.read(&table).await.expect("rows"),
+        "a,b\n,lines\n00123,two\n1,\n7,\nx12,"
+    );
+    assert_eq!(
+        lake.scanned(),
+        file_len(&lake.path("t/1.csv")) + file_len(&lake.path("t/2"))
+    );
+    let files = lake.list(&table).await;
+    // A short row is not NULL where a policy reads the column.
+    let rows = lake.scan(&table, &files, vec![0], None, vec![1]).await.expect("rows");
+    assert_eq!(rows, "a\n00123\n1\nx12");
+    // No column at all: the rows are still counted.
+    assert_eq!(lake.scan(&table, &files, vec![], None, vec![]).await.expect("rows"), "");
+    let absent = check_policy_columns(&table, &files, &["extra".into()], &lake.store, &lake.cache)
+        .await
+        .expect("check");
+    assert_eq!(absent, [("extra".to_owned(), "t/2".to_owned())]);
+}
+
+#[tokio::test]
+async fn csv_null_and_empty_differ() {
+    use arrow::array::{Array, AsArray};
+    use datafusion::{physical_plan::collect, prelude::SessionContext};
+    use lakegate_connectors::files::{FileScan, meter::NoMeter, scan, store_url};
+
+    let lake = Lake::new();
+    lake.write("t/1.csv", "a,b\n1,\n2,\"\"\n3,c\n");
+    let table = lake.table("t", Format::Csv, WORDS);
+    let files = lake.list(&table).await;
+    let url = store_url(&lake.connection).expect("url");
+    let session = SessionContext::new();
+    session
+        .runtime_env()
+        .register_object_store(url.as_ref(), Arc::clone(&lake.store));
+    let request = FileScan {
+        table: &table,
+        files: &files,
+        projection: vec![1],
+        prune: None,
+        policy_columns: vec![],
+        target_partitions: 1,
+        batch_size: 10,
+        meter: Arc::new(NoMeter),
+        cache: Arc::clone(&lake.cache),
+        store_url: url,
+    };
+    let plan = scan(request).expect("plan");
+    let batches = collect(plan, session.task_ctx()).await.expect("rows");
+    let column = batches[0].column(0).as_string::<i32>();
+    assert!(column.is_null(0) && column.is_valid(1));
+    assert_eq!((column.value(1), column.value(2)), ("", "c"));
+}
+
+#[tokio::test]
+async fn gzip_by_extension_others_refused() {
+    let lake = Lake::new();
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(b"a,b\n1,x\n").expect("write");
+    lake.write("t/a.csv.gz", encoder.finish().expect("finish"));
+    lake.write("t/b.csv", "a,b\n2,y\n");
+    let table = lake.table("t", Format::Csv, WORDS);
+    assert_eq!(lake.read(&table).await.expect("rows"), "a,b\n1,x\n2,y");
+    assert_eq!(
+        lake.scanned(),
+        file_len(&lake.path("t/a.csv.gz")) + file_len(&lake.path("t/b.csv"))
+    );
+    lake.write("t/c.csv.zst", "x");
+    let error = lake.read(&table).await.expect_err("refused");
+    assert_eq!(
+        (ours(&error).code(), ours(&error).file()),
+        ("NOT_SUPPORTED", Some("t/c.csv.zst"))
+    );
+}
+
+#[tokio::test]
+async fn malformed_text_is_refused_with_its_line() {
+    let cases = [
+        (
+            "t/f",
+            Format::Csv,
+            "a,b\n1,2\n1,2,3\n",
+            "a row has more fields than there are columns (line 3)",
+        ),
+        (
+            "t/f",
+            Format::Csv,
+            "a,b\n1,\"x\n\n2,y\n",
+            "a quote is never closed (line 2)",
+        ),
+        ("t/f", Format::Csv, "a,A\n1,2\n", "columns `a` and `A`"),
+        ("t/f", Format::Ndjson, "{\"a\":1}\n[1]\n", "line 2 is no JSON object"),
+        ("t/f", Format::Ndjson, "{\"a\":1}\n{\"a\":", "line 2 is no JSON object"),
+    ];
+    for (file, format, text, detail) in cases {
+        let lake = Lake::new();
+        lake.write(file, text);
+        let table = lake.table("t", format, WORDS);
+        let error = lake.read(&table).await.expect_err(text);
+        assert_eq!((ours(&error).detail(), ours(&error).file()), (Some(detail), Some(file)));
+    }
+}
+
+#[tokio::test]
+async fn ndjson_keeps_digits_and_json() {
+    let lake = Lake::new();
+    lake.write("t/f", "\u{feff}{\"A\":1.50,\"b\":\"x\\n\",\"n\":{\"k\":[1]}}\n\n{\"a\":9223372036854775809,\"b\":null}\r\n{\"b\":{\"deep\": 1}}\n{\"a\":true}");
+    let nested = DataType::Struct(vec![Field::new("k", DataType::new_list(DataType::Int64, true), true)].into());
+    let table = lake.table("t", Format::Ndjson, &[("a", DataType::Float64), ("n", nested.clone())]);
+    assert_eq!(
+        lake.read(&table).await.expect("rows"),
+        "a,n\n,\n1.50,{k: [1]}\n9223372036854775809,\ntrue,"
+    );
+    let table = lake.table("t", Format::Ndjson, &[("b", DataType::Utf8)]);
+    let files = lake.list(&table).await;
+    // (`x` ends with a line feed, which the printed table shows as a line of its own.)
+    // A missing key is not NULL where a policy reads the column.
+    assert_eq!(
+        lake.scan(&table, &files, vec![0], None, vec![0]).await.expect("rows"),
+        "b\n\n\nx\n{\"deep\": 1}"
+    );
+    let columns = lake.infer("t", Format::Ndjson).await;
+    assert_eq!(columns.expect_err("A and a").code(), "AMBIGUOUS_COLUMN");
+}
+
+#[tokio::test]
+async fn inference_reads_every_value() {
+    let lake = Lake::new();
+    let mut text = String::from("zip,late,n,empty\n");
+    for row in 0..3_000 {
+        text.push_str(if row < 2_999 { "00123,,1,\n" } else { "99,x,2.5,\n" });
+    }
+    lake.write("c/f.csv", text);
+    let columns = lake.infer("c", Format::Csv).await.expect("columns");
+    let types: Vec<_> = columns.iter().map(|(_, data_type)| data_type.clone()).collect();
+    assert_eq!(
+        types,
+        [DataType::Utf8, DataType::Utf8, DataType::Float64, DataType::Utf8]
+    );
+    lake.write("j/f1", "{\"n\":1,\"mixed\":1}\n");
+    lake.write("j/f2", "{\"n\":1.75,\"mixed\":[1],\"late\":{\"x\":true}}\n");
+    let columns = lake.infer("j", Format::Ndjson).await.expect("columns");
+    let late = DataType::Struct(vec![Field::new("x", DataType::Boolean, true)].into());
+    assert_eq!(
+        columns,
+        [
+            ("n".to_owned(), DataType::Float64),
+            ("mixed".to_owned(), DataType::Utf8),
+            ("late".to_owned(), late)
+        ]
+    );
+}

@@ -1,0 +1,201 @@
+//! Does every type come back as it is, and is what does not fit an error?
+
+use arrow::{
+    array::{Array, RecordBatch},
+    datatypes::{DataType, IntervalUnit, TimeUnit},
+    util::display::array_value_to_string,
+};
+use lakegate_connectors::error::ConnectorErrorKind;
+
+use crate::server::{EXTRAS, Server};
+
+fn cells(batch: &RecordBatch, column: usize) -> Vec<String> {
+    let column = batch.column(column);
+    (0..column.len())
+        .map(|row| {
+            if column.is_null(row) {
+                "NULL".to_owned()
+            } else {
+                array_value_to_string(column, row).unwrap()
+            }
+        })
+        .collect()
+}
+
+/// Column type, Arrow type, values and how Arrow shows them.
+fn types() -> Vec<(&'static str, DataType, &'static [&'static str], &'static [&'static str])> {
+    use DataType::*;
+    vec![
+        ("bool", Boolean, &["NULL", "true", "false"], &["NULL", "true", "false"]),
+        (
+            "int2",
+            Int16,
+            &["NULL", "-32768", "32767"],
+            &["NULL", "-32768", "32767"],
+        ),
+        (
+            "int4",
+            Int32,
+            &["NULL", "-2147483648", "2147483647"],
+            &["NULL", "-2147483648", "2147483647"],
+        ),
+        (
+            "int8",
+            Int64,
+            &["NULL", "-9223372036854775808", "9223372036854775807"],
+            &["NULL", "-9223372036854775808", "9223372036854775807"],
+        ),
+        (
+            "float4",
+            Float32,
+            &["NULL", "'NaN'", "'-Infinity'", "1.5", "'-0'"],
+            &["NULL", "NaN", "-inf", "1.5", "-0.0"],
+        ),
+        (
+            "float8",
+            Float64,
+            &["NULL", "'NaN'", "'Infinity'", "1e300"],
+            &["NULL", "NaN", "inf", "1e300"],
+        ),
+        (
+            "numeric(12,2)",
+            Decimal128(12, 2),
+            &["NULL", "0", "-9999999999.99", "9999999999.99", "0.01"],
+            &["NULL", "0.00", "-9999999999.99", "9999999999.99", "0.01"],
+        ),
+        (
+            "numeric(60,20)",
+            Decimal256(60, 20),
+            &["NULL", "1234567890123456789012345678901234567890.00000000000000000001"],
+            &["NULL", "1234567890123456789012345678901234567890.00000000000000000001"],
+        ),
+        (
+            "numeric(3,-2)",
+            Decimal128(5, 0),
+            &["12345", "-99900"],
+            &["12300", "-99900"],
+        ),
+        ("numeric(2,4)", Decimal128(4, 4), &["0.0099"], &["0.0099"]),
+        (
+            "numeric",
+            Decimal128(38, 9),
+            &["NULL", "99999999999999999999999999999.999999999", "-0.5", "1000000"],
+            &[
+                "NULL",
+                "99999999999999999999999999999.999999999",
+                "-0.500000000",
+                "1000000.000000000",
+            ],
+        ),
+        ("text", Utf8, &["NULL", "''", "'Zoë 🛫'"], &["NULL", "", "Zoë 🛫"]),
+        ("varchar(5)", Utf8, &["NULL", "''", "'abc'"], &["NULL", "", "abc"]),
+        ("char(4)", Utf8, &["NULL", "''", "'ab'"], &["NULL", "    ", "ab  "]),
+        ("name", Utf8, &["NULL", "'n'"], &["NULL", "n"]),
+        ("citext", Utf8, &["NULL", "'MiX'"], &["NULL", "MiX"]),
+        ("bytea", Binary, &["NULL", "''", "'\\x00ff'"], &["NULL", "", "00ff"]),
+        (
+            "timestamp",
+            Timestamp(TimeUnit::Microsecond, None),
+            &["NULL", "'0001-01-01'", "'9999-12-31 23:59:59.999999'"],
+            &["NULL", "0001-01-01T00:00:00", "9999-12-31T23:59:59.999999"],
+        ),
+        (
+            "timestamptz",
+            Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            &["NULL", "'2024-02-29 12:00:00+02'"],
+            &["NULL", "2024-02-29T10:00:00Z"],
+        ),
+        (
+            "date",
+            Date32,
+            &["NULL", "'0001-01-01'", "'9999-12-31'", "'1999-12-31'"],
+            &["NULL", "0001-01-01", "9999-12-31", "1999-12-31"],
+        ),
+        (
+            "time",
+            Time64(TimeUnit::Microsecond),
+            &["NULL", "'00:00'", "'23:59:59.999999'"],
+            &["NULL", "00:00:00", "23:59:59.999999"],
+        ),
+        (
+            "interval",
+            Interval(IntervalUnit::MonthDayNano),
+            &["NULL", "'1 mon -2 days 3.5 seconds'"],
+            &["NULL", "1 mons -2 days 3.500000000 secs"],
+        ),
+        (
+            "uuid",
+            FixedSizeBinary(16),
+            &["NULL", "'00000000-0000-0000-0000-0000000000ff'"],
+            &["NULL", "000000000000000000000000000000ff"],
+        ),
+        ("json", Utf8, &["NULL", "'{\"a\": 1}'"], &["NULL", "{\"a\": 1}"]),
+        ("jsonb", Utf8, &["NULL", "'{\"a\":1}'"], &["NULL", "{\"a\": 1}"]),
+        ("xml", Utf8, &["NULL", "'<a/>'"], &["NULL", "<a/>"]),
+        ("inet", Utf8, &["NULL", "'10.0.0.1/8'"], &["NULL", "10.0.0.1/8"]),
+        ("int4range", Utf8, &["NULL", "'[1,5)'"], &["NULL", "[1,5)"]),
+        ("timetz", Utf8, &["'12:00+02'"], &["12:00:00+02"]),
+        ("mood", Utf8, &["NULL", "'happy'"], &["NULL", "happy"]),
+        ("price", Decimal128(8, 2), &["NULL", "12.5"], &["NULL", "12.50"]),
+        ("dearer", Decimal128(8, 2), &["100"], &["100.00"]),
+    ]
+}
+
+#[tokio::test]
+async fn reads_every_type() {
+    let mut sql = EXTRAS.to_owned();
+    for (number, (kind, _, values, _)) in types().iter().enumerate() {
+        sql.push_str(&format!(
+            "CREATE TABLE t{number} (v {kind}); INSERT INTO t{number} VALUES ({});",
+            values.join("), (")
+        ));
+    }
+    let Some(server) = Server::with("Types", &sql).await else {
+        return;
+    };
+    for (number, (kind, arrow, _, shown)) in types().iter().enumerate() {
+        let rows = server
+            .all(&format!("t{number}"))
+            .await
+            .unwrap_or_else(|error| panic!("{kind}: {error:?}"));
+        assert_eq!(rows.schema().field(0).data_type(), arrow, "{kind}");
+        assert_eq!(cells(&rows, 0), *shown, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_an_error_that_names_the_column() {
+    let wrong = [
+        ("numeric", "'NaN'"),
+        ("numeric", "'Infinity'"),
+        ("numeric", "1e30"),
+        ("numeric", "0.0000000001"),
+        ("timestamptz", "'infinity'"),
+        ("timestamp", "'-infinity'"),
+        ("timestamp", "'0044-03-15 BC'"),
+        ("date", "'infinity'"),
+        ("date", "'0001-12-31 BC'"),
+        ("time", "'24:00'"),
+        ("interval", "'9999999 hours'"),
+    ];
+    let mut sql = String::new();
+    for (number, (kind, value)) in wrong.iter().enumerate() {
+        sql.push_str(&format!(
+            "CREATE TABLE t{number} (ok int, odd {kind}); INSERT INTO t{number} VALUES (1, {value});"
+        ));
+    }
+    let Some(server) = Server::with("misfits", &sql).await else {
+        return;
+    };
+    for (number, (kind, value)) in wrong.iter().enumerate() {
+        let error = server.all(&format!("t{number}")).await.expect_err(value);
+        assert_eq!(error.kind(), ConnectorErrorKind::SourceFailed, "{kind} {value}");
+        assert!(
+            error
+                .detail()
+                .unwrap()
+                .starts_with(&format!("column `odd` of type `{}", &kind[..4])),
+            "{error:?}"
+        );
+    }
+}

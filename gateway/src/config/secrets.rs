@@ -1,0 +1,86 @@
+//! What is the secret behind a reference? `env://NAME` and `file://PATH`, resolved at use by the server.
+//!
+//! Deliberately no cache: both are local. References cannot reach the server's own settings or arbitrary files: an
+//! allow-list of folders holds for everything that was not given on the server's command line.
+
+use std::path::{Component, Path, PathBuf};
+
+use lakegate_query::connection::SecretSource;
+
+use super::environment::Environment;
+
+/// References of the process that runs this server.
+#[derive(Clone, Debug)]
+pub struct LocalSecrets {
+    environment: Environment,
+    /// Folders below which `file://` may point when no directory of an applied file vouches for it.
+    roots: Vec<PathBuf>,
+}
+
+impl LocalSecrets {
+    /// Secrets of this environment and of files below `roots`.
+    #[must_use]
+    pub fn new(environment: Environment, roots: Vec<PathBuf>) -> Self {
+        Self { environment, roots }
+    }
+
+    fn variable(&self, name: &str) -> Result<String, String> {
+        if name.starts_with("LAKEGATE__") {
+            return Err(format!("`env://{name}` is a setting of the server, not a secret"));
+        }
+        self.environment
+            .get(name)
+            .map(str::to_owned)
+            .ok_or_else(|| format!("the environment variable `{name}` is not set"))
+    }
+
+    fn file(&self, path: &str, directory: Option<&Path>) -> Result<String, String> {
+        let path = Path::new(path);
+        if path.components().any(|part| part == Component::ParentDir) {
+            return Err("a secret's path must not contain `..`".to_owned());
+        }
+        let full = match directory {
+            Some(directory) => directory.join(path),
+            None if self.roots.iter().any(|root| path.starts_with(root)) => path.to_owned(),
+            None => return Err("the file is not below `sources.secret_roots` of the configuration".to_owned()),
+        };
+        let text = std::fs::read_to_string(&full)
+            .map_err(|error| format!("the secret's file cannot be read: {}", error.kind()))?;
+        Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+    }
+}
+
+impl SecretSource for LocalSecrets {
+    /// `directory`: the folder of the file that holds the reference, where the operator applied it at the start.
+    fn resolve(&self, reference: &str, directory: Option<&Path>) -> Result<String, String> {
+        match reference.split_once("://") {
+            Some(("env", name)) => self.variable(name),
+            Some(("file", path)) => self.file(path, directory),
+            Some((scheme, _)) => Err(format!("secrets from `{scheme}://` are not supported")),
+            None => Err("a secret is given by reference: `env://NAME` or `file://PATH`".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_variables_and_files() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("key"), "s3cret\n").unwrap();
+        let secrets = LocalSecrets::new(
+            Environment::of([("STORE_KEY", "k"), ("LAKEGATE__X__Y", "z")]),
+            Vec::new(),
+        );
+        assert_eq!(secrets.resolve("env://STORE_KEY", None).unwrap(), "k");
+        assert_eq!(secrets.resolve("file://key", Some(directory.path())).unwrap(), "s3cret");
+        assert!(secrets.resolve("env://LAKEGATE__X__Y", None).is_err());
+        assert!(secrets.resolve("env://OTHER", None).is_err());
+        assert!(secrets.resolve("file:///etc/hostname", None).is_err());
+        assert!(secrets.resolve("file://../key", Some(directory.path())).is_err());
+        assert!(secrets.resolve("vault://a/b", None).is_err());
+        assert!(secrets.resolve("literal", None).is_err());
+    }
+}

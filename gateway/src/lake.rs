@@ -1,0 +1,418 @@
+//! How does a declared lake become the catalog? Read, check, compare, ask the policies, commit: all of it, or nothing.
+//!
+//! One engine for files (`serve --apply`, `lakegate apply`), for the single routes of REST, and for the built-ins. The order
+//! of the stages is that of the modules.
+
+pub mod node;
+pub mod problem;
+pub mod yaml;
+
+pub mod format;
+pub mod schema;
+pub mod shape;
+
+pub mod model;
+pub mod read;
+
+mod check;
+mod draft;
+pub mod entry;
+pub mod inspect;
+pub mod source_inspector;
+
+pub mod change;
+mod commit;
+pub mod permission;
+
+pub mod builtins;
+pub mod export;
+pub mod resource;
+mod yaml_text;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use lakegate_catalog::{
+    Store,
+    id::ObjectId,
+    object::Kind,
+    snapshot::{Partitions, Snapshot},
+};
+use lakegate_connectors::registry::Registry;
+use lakegate_query::{connection::SecretSource, context::Caller, entities::Governor};
+use serde::Serialize;
+
+pub use self::{
+    change::{Change, ChangeKind},
+    export::{ExportOptions, Exported},
+    problem::{Place, Problem, ProblemCode},
+    read::{LakeInput, Source, SourceText},
+    resource::{EntryView, Precondition},
+};
+use self::{
+    check::CheckContext,
+    commit::commit,
+    draft::{Draft, Writer},
+    entry::Picture,
+    inspect::Inspector,
+    model::Lake,
+    problem::Problems,
+};
+
+/// Times that a change is computed again because the catalog moved meanwhile.
+const ATTEMPTS: usize = 5;
+
+/// Who applies, and with what.
+#[derive(Clone, Copy, Debug)]
+pub struct ApplyContext<'a> {
+    pub store: &'a Store,
+    pub registry: &'a Registry,
+    pub inspector: &'a dyn Inspector,
+    pub secrets: &'a dyn SecretSource,
+    /// Key of the HMAC of API keys.
+    pub pepper: &'a [u8],
+    /// `sources.local_roots` of the configuration, absolute.
+    pub local_roots: &'a [PathBuf],
+    pub by: Applier<'a>,
+}
+
+/// Who applies.
+#[derive(Clone, Copy, Debug)]
+pub enum Applier<'a> {
+    /// `serve --apply`: the built-in principal `bootstrap`, on behalf of the operator. Relative paths belong to their file.
+    Operator,
+    /// A caller of the API: every change is decided by the policies in force.
+    Caller {
+        caller: &'a Caller,
+        /// Any recent one: decisions are made by it, the change is computed on the newest catalog.
+        governor: &'a Governor,
+    },
+}
+
+impl Applier<'_> {
+    /// Name of the principal.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Operator => "bootstrap",
+            Self::Caller { caller, .. } => &caller.name,
+        }
+    }
+}
+
+/// How to apply.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct ApplyOptions {
+    /// Check everything, store nothing: the structural part of `diff`.
+    pub dry_run: bool,
+    /// Delete what this lake applied before and no longer names.
+    pub prune: bool,
+}
+
+/// What an apply did, or would do.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ApplyReport {
+    pub lake: String,
+    /// Epoch from now on; of a dry run the one it was computed on.
+    pub version: i64,
+    pub dry_run: bool,
+    /// By kind and name.
+    pub changes: Vec<Change>,
+    pub counts: Counts,
+    /// Table name → (column, type) that `columns: infer` found.
+    pub inferred: BTreeMap<String, Vec<(String, String)>>,
+    /// What is allowed and probably not meant.
+    pub warnings: Vec<String>,
+}
+
+impl ApplyReport {
+    /// Nothing changes.
+    #[must_use]
+    pub fn is_unchanged(&self) -> bool {
+        self.counts.created + self.counts.updated + self.counts.deleted == 0
+    }
+}
+
+/// Changes by what happens.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+pub struct Counts {
+    pub created: usize,
+    pub updated: usize,
+    pub deleted: usize,
+    pub unchanged: usize,
+}
+
+impl Counts {
+    fn of(changes: &[Change]) -> Self {
+        let count = |kind: ChangeKind| changes.iter().filter(|change| change.change == kind).count();
+        Self {
+            created: count(ChangeKind::Created),
+            updated: count(ChangeKind::Updated),
+            deleted: count(ChangeKind::Deleted),
+            unchanged: count(ChangeKind::Unchanged),
+        }
+    }
+}
+
+/// Why nothing was stored: every problem, in the order of files and lines.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct ApplyError {
+    /// Never empty.
+    pub problems: Vec<Problem>,
+}
+
+impl ApplyError {
+    pub(crate) fn one(problem: Problem) -> Self {
+        Self {
+            problems: vec![problem],
+        }
+    }
+
+    /// The code of the refusal: that of the gravest problem.
+    #[must_use]
+    pub fn code(&self) -> ProblemCode {
+        let codes = self.problems.iter().map(|problem| problem.code);
+        codes.max().unwrap_or(ProblemCode::Internal)
+    }
+}
+
+/// Applies a lake: one transaction, one epoch.
+///
+/// # Errors
+/// Every problem at once; then nothing was stored.
+pub async fn apply(cx: &ApplyContext<'_>, input: &LakeInput, options: ApplyOptions) -> Result<ApplyReport, ApplyError> {
+    let mut problems = Problems::default();
+    let lake = read::read(input, &mut problems);
+    let name = match &lake.name {
+        Some((name, place)) => {
+            if [lakegate_catalog::object::BUILTIN_LAKE].contains(&name.as_str()) {
+                problems.push(Problem::invalid(
+                    place,
+                    format!("lake name `{name}` is the server's own"),
+                    "choose another name",
+                ));
+            }
+            name.clone()
+        }
+        None => {
+            let place = input
+                .sources
+                .first()
+                .map_or_else(|| Place::of_input("lake"), |source| Place::of_input(&source.name));
+            problems.push(Problem::invalid(
+                &place,
+                "the lake has no name",
+                "add `lake: NAME` once: who owns these entries",
+            ));
+            String::new()
+        }
+    };
+    let directories = directories(cx, input);
+    let plan = Plan {
+        lake: &lake,
+        writer: Writer::Lake(name.clone()),
+        directories: &directories,
+        removed: None,
+        problems: &problems,
+    };
+    run(cx, &plan, options).await.map(|mut report| {
+        report.lake = name;
+        report
+    })
+}
+
+/// What the built-ins are after a start.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Builtins {
+    /// Epoch from now on.
+    pub version: i64,
+    /// The given key was stored; otherwise key `admin` was there already.
+    pub key_stored: bool,
+}
+
+/// Makes sure that the built-ins are there. `admin_key`: HMAC (`auth::api_key::hmac_hex`) of a key for the user `admin`, to be
+/// stored as key `admin` unless there is one.
+///
+/// # Errors
+/// When the store cannot be used.
+pub async fn ensure_builtins(store: &Store, admin_key: Option<&str>) -> Result<Builtins, ApplyError> {
+    for _ in 0..ATTEMPTS {
+        let snapshot = snapshot(store).await?;
+        let version = snapshot.version;
+        let mut draft = Draft::new(snapshot, BTreeMap::new(), Writer::Builtin);
+        builtins::write(&mut draft, admin_key);
+        finish(&mut draft)?;
+        let difference = change::difference(&draft);
+        if difference.puts.is_empty() {
+            return Ok(Builtins {
+                version,
+                key_stored: false,
+            });
+        }
+        let key_stored = difference
+            .changes
+            .iter()
+            .any(|change| change.kind == Kind::Key && change.change == ChangeKind::Created);
+        if let Some(version) = commit(store, None, version, difference).await? {
+            return Ok(Builtins { version, key_stored });
+        }
+    }
+    Err(moved())
+}
+
+/// The running lake in its own format; an API caller gets what it may see.
+///
+/// # Errors
+/// When the store cannot be used.
+pub async fn export(
+    store: &Store,
+    caller: Option<(&Caller, &Governor)>,
+    options: &ExportOptions,
+) -> Result<Exported, ApplyError> {
+    let snapshot = snapshot(store).await?;
+    let partitions = partitions(store, &snapshot, |_| true).await?;
+    let picture = Picture {
+        snapshot: &snapshot,
+        partitions: &partitions,
+    };
+    let visible = |kind: Kind, id: &ObjectId| {
+        caller.is_none_or(|(caller, governor)| permission::visible(governor, caller, kind, id))
+    };
+    Ok(export::export(picture, options, &visible))
+}
+
+/// Everything that is to be computed again when the catalog moves.
+struct Plan<'a> {
+    lake: &'a Lake,
+    writer: Writer,
+    directories: &'a BTreeMap<String, PathBuf>,
+    /// An object to delete.
+    removed: Option<(Kind, ObjectId)>,
+    /// Found while reading.
+    problems: &'a Problems,
+}
+
+async fn run(cx: &ApplyContext<'_>, plan: &Plan<'_>, options: ApplyOptions) -> Result<ApplyReport, ApplyError> {
+    for _ in 0..ATTEMPTS {
+        let before = snapshot(cx.store).await?;
+        let version = before.version;
+        let named: BTreeSet<String> = plan.lake.tables.iter().map(|table| table.name.to_lowercase()).collect();
+        let wanted = |name: &str| options.prune || named.contains(&name.to_lowercase());
+        let partitions = partitions(cx.store, &before, wanted).await?;
+        let mut draft = Draft::new(before, partitions, plan.writer.clone());
+        draft.problems = plan.problems.clone();
+        check::check(&check_context(cx, plan), &mut draft, plan.lake).await;
+        if let Some((kind, id)) = &plan.removed {
+            resource::remove(&mut draft, *kind, id);
+        }
+        if options.prune {
+            change::prune(&mut draft);
+        }
+        let difference = change::difference(&draft);
+        let (caller, refused) = match &cx.by {
+            Applier::Operator => (None, Vec::new()),
+            Applier::Caller { caller, governor } => (
+                Some(*caller),
+                permission::refused(governor, caller, &draft, &difference),
+            ),
+        };
+        draft.problems.extend(refused);
+        finish(&mut draft)?;
+        let changes = difference.changes.clone();
+        let counts = Counts::of(&changes);
+        let idle = difference.puts.is_empty() && difference.deletes.is_empty();
+        let stored = if options.dry_run || idle {
+            Some(version)
+        } else {
+            commit(cx.store, caller, version, difference).await?
+        };
+        if let Some(version) = stored {
+            return Ok(ApplyReport {
+                lake: String::new(),
+                version,
+                dry_run: options.dry_run,
+                changes,
+                counts,
+                inferred: draft.inferred,
+                warnings: draft.warnings,
+            });
+        }
+    }
+    Err(moved())
+}
+
+fn check_context<'a>(cx: &ApplyContext<'a>, plan: &Plan<'a>) -> CheckContext<'a> {
+    let principal = match cx.by {
+        Applier::Operator => "bootstrap",
+        Applier::Caller { caller, .. } => caller.name.as_str(),
+    };
+    CheckContext {
+        registry: cx.registry,
+        inspector: cx.inspector,
+        secrets: cx.secrets,
+        pepper: cx.pepper,
+        local_roots: cx.local_roots,
+        operator: matches!(cx.by, Applier::Operator),
+        principal,
+        directories: plan.directories,
+    }
+}
+
+fn finish(draft: &mut Draft) -> Result<(), ApplyError> {
+    let problems = std::mem::take(&mut draft.problems).into_sorted();
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(ApplyError { problems })
+    }
+}
+
+fn directories(cx: &ApplyContext<'_>, input: &LakeInput) -> BTreeMap<String, PathBuf> {
+    if !matches!(cx.by, Applier::Operator) {
+        return BTreeMap::new();
+    }
+    input
+        .sources
+        .iter()
+        .filter_map(|source| Some((source.name.clone(), source.directory.clone()?)))
+        .collect()
+}
+
+async fn snapshot(store: &Store) -> Result<Arc<Snapshot>, ApplyError> {
+    store.snapshot().await.map_err(|error| commit::store_problem(&error))
+}
+
+/// Stored partitions of the tables that declare them and are wanted.
+async fn partitions(
+    store: &Store,
+    snapshot: &Snapshot,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<BTreeMap<ObjectId, Partitions>, ApplyError> {
+    let mut found = BTreeMap::new();
+    let declared = snapshot.tables.iter().filter(|table| {
+        matches!(
+            table.body.partitions,
+            lakegate_catalog::relation::PartitionMode::Declared
+        ) && snapshot
+            .name_of("Table", table.id.as_str())
+            .is_some_and(|name| wanted(&name))
+    });
+    for table in declared {
+        let partitions = store
+            .partitions(&table.id)
+            .await
+            .map_err(|error| commit::store_problem(&error))?;
+        found.insert(table.id.clone(), partitions);
+    }
+    Ok(found)
+}
+
+fn moved() -> ApplyError {
+    let place = Place::of_input("catalog");
+    let message = "the catalog keeps changing while the lake is applied";
+    ApplyError::one(Problem::new(ProblemCode::StaleVersion, &place, message, "try again"))
+}

@@ -1,0 +1,159 @@
+//! Is the lake right, and which objects does it want? Entries are resolved and written into a draft, kind after kind.
+//!
+//! An entry equal to what is stored is not checked again, so a source that is down never stops a second apply.
+
+mod governance;
+mod grants;
+mod people;
+mod policies;
+mod sources;
+mod table_columns;
+mod tables;
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use lakegate_catalog::{id::ObjectId, name::split_name};
+use lakegate_connectors::registry::Registry;
+use lakegate_query::connection::SecretSource;
+
+use super::{
+    draft::{Draft, Slot},
+    inspect::Inspector,
+    model::{Canonical, Lake},
+    problem::{Place, suggestion},
+};
+
+/// What the check needs to know beside the lake.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CheckContext<'a> {
+    pub registry: &'a Registry,
+    pub inspector: &'a dyn Inspector,
+    pub secrets: &'a dyn SecretSource,
+    /// Key of the HMAC of API keys.
+    pub pepper: &'a [u8],
+    /// Absolute directories below which local paths must lie.
+    pub local_roots: &'a [PathBuf],
+    /// `serve --apply`: relative paths belong to the directory of their file.
+    pub operator: bool,
+    /// Name of who applies: the grantor of grants.
+    pub principal: &'a str,
+    /// File name → its absolute directory.
+    pub directories: &'a BTreeMap<String, PathBuf>,
+}
+
+/// Checks all of `lake`; problems and objects end up in the draft.
+pub(crate) async fn check(cx: &CheckContext<'_>, draft: &mut Draft, lake: &Lake) {
+    governance::tags(draft, &lake.tags);
+    people::roles(draft, &lake.roles);
+    draft.reindex();
+    people::users(draft, &lake.users);
+    people::workgroups(draft, &lake.workgroups);
+    sources::connections(cx, draft, &lake.connections);
+    draft.reindex();
+    sources::catalogs(cx, draft, &lake.catalogs);
+    draft.reindex();
+    sources::databases(draft, &lake.databases);
+    draft.reindex();
+    for table in &lake.tables {
+        tables::table(cx, draft, lake, table).await;
+    }
+    draft.reindex();
+    governance::filters(draft, &lake.filters);
+    governance::masks(draft, &lake.masks);
+    draft.reindex();
+    grants::grants(cx, draft, &lake.grants);
+    people::keys(cx, draft, &lake.keys);
+    draft.reindex();
+    policies::policies(draft, &lake.policies);
+    draft.reindex();
+}
+
+/// The entry of `stored` equals `given`.
+fn same<E: Canonical>(stored: E, given: &E) -> bool {
+    let mut stored = stored;
+    stored.canonical();
+    stored == *given
+}
+
+/// A dotted name of `parts` parts, folded to lower case.
+fn dotted(draft: &mut Draft, name: &str, parts: usize, place: &Place, what: &str) -> Option<Vec<String>> {
+    let split = split_name(name).filter(|split| split.len() == parts);
+    if split.is_none() {
+        let form = ["", "NAME", "CATALOG.DATABASE", "CATALOG.DATABASE.NAME"]
+            .get(parts)
+            .copied()
+            .unwrap_or("NAME");
+        let message = format!("`{name}` is not the name of a {what}");
+        draft.invalid(
+            place,
+            message,
+            format!("write `{form}`; double-quote a part that holds a dot"),
+        );
+    }
+    split.map(|split| split.into_iter().map(|part| part.to_lowercase()).collect())
+}
+
+/// A name of one part is not empty, not too long and has no control characters.
+fn plain(draft: &mut Draft, name: &str, place: &Place, what: &str) -> bool {
+    let good = !name.is_empty() && name.len() <= 256 && !name.chars().any(char::is_control);
+    if !good {
+        draft.invalid(
+            place,
+            format!("`{name}` is not the name of a {what}"),
+            "use 1 to 256 printable characters",
+        );
+    }
+    good
+}
+
+/// Tags name known keys and allowed values.
+fn tags(draft: &mut Draft, tags: &BTreeMap<String, String>, place: impl Fn(&str) -> Place) {
+    for (key, value) in tags {
+        let problem = match draft.after.find_tag(key) {
+            None => {
+                let known: Vec<String> = draft.after.tags.iter().map(|tag| tag.name.clone()).collect();
+                let remedy = suggestion(key, known.iter().map(String::as_str));
+                Some((
+                    format!("tag key `{key}` does not exist"),
+                    format!("{remedy}; keys are declared under `tags`"),
+                ))
+            }
+            Some(tag) if !tag.body.values.is_empty() && !tag.body.values.contains(value) => {
+                let remedy = suggestion(value, tag.body.values.iter().map(String::as_str));
+                Some((format!("tag `{key}` cannot be `{value}`"), remedy))
+            }
+            Some(_) => None,
+        };
+        if let Some((message, remedy)) = problem {
+            draft.invalid(&place(key), message, remedy);
+        }
+    }
+}
+
+/// The id of a role by name.
+fn role(draft: &mut Draft, name: &str, place: &Place) -> Option<ObjectId> {
+    let id = draft.after.resolve("Role", name);
+    if id.is_none() {
+        unknown::<lakegate_catalog::identity::Role>(draft, "role", name, place);
+    }
+    id
+}
+
+/// `role:NAME` of an owner.
+fn owner(draft: &mut Draft, owner: Option<&String>, place: &Place) -> Option<ObjectId> {
+    let owner = owner?;
+    match owner.strip_prefix("role:") {
+        Some(name) => role(draft, name, place),
+        None => {
+            draft.invalid(place, format!("owner `{owner}` is not a role"), "write `role:NAME`");
+            None
+        }
+    }
+}
+
+/// Nothing of that kind has that name.
+fn unknown<B: Slot>(draft: &mut Draft, what: &str, name: &str, place: &Place) {
+    let known: Vec<String> = B::all(&draft.after).iter().map(|object| object.name.clone()).collect();
+    let remedy = suggestion(name, known.iter().map(String::as_str));
+    draft.invalid(place, format!("{what} `{name}` does not exist"), remedy);
+}

@@ -1,0 +1,181 @@
+//! Are grants right? Each privilege of an entry is a grant of its own.
+
+use lakegate_catalog::{
+    id::ObjectId,
+    identity::{Grant, GrantObject, Grantee, Role, User},
+};
+use lakegate_policy::{Privilege, privilege_applies};
+
+use super::{CheckContext, unknown};
+use crate::lake::{
+    draft::{Draft, Seat},
+    entry::RESOURCES,
+    model::{Entry, GrantEntry},
+    problem::{Place, Problem, suggestion},
+};
+
+pub(super) fn grants(cx: &CheckContext<'_>, draft: &mut Draft, entries: &[Entry<GrantEntry>]) {
+    for entry in entries {
+        let to = grantee(draft, &entry.body.to, entry.at(&["to"]));
+        let object = object(draft, &entry.body.resource, entry.at(&["resource"]));
+        let (Some(to), Some(object)) = (to, object) else {
+            continue;
+        };
+        if entry.body.privileges.is_empty() {
+            draft.invalid(
+                entry.at(&["privileges"]),
+                "a grant without privileges grants nothing",
+                "name at least one",
+            );
+        }
+        for privilege in &entry.body.privileges {
+            if applies(draft, entry, privilege, &object) {
+                grant(cx, draft, entry, privilege, (&to, &object));
+            }
+        }
+    }
+}
+
+/// The name of a grant: what makes it unique.
+fn name(to: &Grantee, privilege: &str, object: &GrantObject) -> String {
+    let to = match to {
+        Grantee::User(id) => format!("user:{id}"),
+        Grantee::Role(id) => format!("role:{id}"),
+    };
+    format!("{to} {privilege} {}:{}", object.entity_type, object.id)
+}
+
+fn grant(
+    cx: &CheckContext<'_>,
+    draft: &mut Draft,
+    entry: &Entry<GrantEntry>,
+    privilege: &str,
+    (to, object): (&Grantee, &GrantObject),
+) {
+    let name = name(to, privilege, object);
+    let known = draft.after.grants.iter().find(|grant| grant.name == name).cloned();
+    if let Some(known) = &known {
+        if let Some(first) = draft
+            .places
+            .get(&(lakegate_catalog::object::Kind::Grant, known.id.clone()))
+            .cloned()
+        {
+            let message = format!(
+                "`{privilege}` on `{}` to `{}` stands twice: here and at {first}",
+                entry.body.resource, entry.body.to
+            );
+            draft.invalid(&entry.place, message, "keep one of the two");
+            return;
+        }
+        draft.claim(known, &entry.place, false);
+        let GrantEntry {
+            with_grant_option,
+            expires,
+            ..
+        } = &entry.body;
+        if known.body.with_grant_option == *with_grant_option && known.body.expires == *expires {
+            return;
+        }
+    }
+    let body = Grant {
+        to: to.clone(),
+        privilege: privilege.to_owned(),
+        object: object.clone(),
+        with_grant_option: entry.body.with_grant_option,
+        expires: entry.body.expires,
+        grantor: cx.principal.to_owned(),
+    };
+    draft.write(
+        known.as_deref(),
+        &Seat {
+            parent: None,
+            name: &name,
+            place: &entry.place,
+        },
+        body,
+    );
+}
+
+fn grantee(draft: &mut Draft, to: &str, place: &Place) -> Option<Grantee> {
+    match to.split_once(':') {
+        Some(("user", name)) => match draft.after.resolve("User", name) {
+            Some(id) => return Some(Grantee::User(id)),
+            None => unknown::<User>(draft, "user", name, place),
+        },
+        Some(("role", name)) => match draft.after.resolve("Role", name) {
+            Some(id) => return Some(Grantee::Role(id)),
+            None => unknown::<Role>(draft, "role", name, place),
+        },
+        _ => draft.invalid(
+            place,
+            format!("`{to}` cannot receive a grant"),
+            "write `user:NAME` or `role:NAME`",
+        ),
+    }
+    None
+}
+
+fn object(draft: &mut Draft, resource: &str, place: &Place) -> Option<GrantObject> {
+    let (kind, name) = resource.split_once(':').unwrap_or(("", resource));
+    let Some((_, entity_type)) = RESOURCES.iter().find(|(word, _)| *word == kind) else {
+        let words = RESOURCES.iter().map(|(word, _)| *word);
+        draft.invalid(
+            place,
+            format!("`{resource}` does not begin with a kind"),
+            format!("write `kind:name`; {}", suggestion(kind, words)),
+        );
+        return None;
+    };
+    if *entity_type == "View" && draft.after.views.is_empty() {
+        draft.problems.push(Problem::not_supported(place, "a grant on a view"));
+        return None;
+    }
+    let id: Option<ObjectId> = draft.after.resolve(entity_type, name);
+    if id.is_none() {
+        let form = match *entity_type {
+            "DataFilter" => "filter:CATALOG.DATABASE.TABLE/FILTER",
+            "ColumnMask" => "mask:CATALOG.DATABASE.TABLE.COLUMN/MASK",
+            "Column" => "column:CATALOG.DATABASE.TABLE.COLUMN",
+            "Table" => "table:CATALOG.DATABASE.TABLE",
+            "Database" => "database:CATALOG.DATABASE",
+            _ => "kind:NAME",
+        };
+        let remedy = format!("name one that exists or is declared in this lake, as `{form}`");
+        draft.invalid(place, format!("{kind} `{name}` does not exist"), remedy);
+    }
+    id.map(|id| GrantObject {
+        entity_type: (*entity_type).to_owned(),
+        id,
+    })
+}
+
+fn applies(draft: &mut Draft, entry: &Entry<GrantEntry>, privilege: &str, object: &GrantObject) -> bool {
+    let items = entry.node.get("privileges").into_iter().flat_map(|node| node.items());
+    let item = items
+        .into_iter()
+        .find(|item| item.text().is_some_and(|text| text.eq_ignore_ascii_case(privilege)));
+    let place = item.map_or_else(|| entry.at(&["privileges"]).clone(), |item| item.place.clone());
+    if privilege.parse::<Privilege>().is_err() {
+        let known: Vec<&str> = Privilege::every().map(Privilege::name).collect();
+        draft.invalid(
+            &place,
+            format!("privilege `{privilege}` does not exist"),
+            suggestion(privilege, known.iter().copied()),
+        );
+        return false;
+    }
+    if !privilege_applies(privilege, &object.entity_type) {
+        let known: Vec<&str> = Privilege::every()
+            .filter(|privilege| privilege.applies_to(&object.entity_type))
+            .map(Privilege::name)
+            .collect();
+        let remedy = format!("on this kind there are `{}`", known.join("`, `"));
+        draft.invalid(
+            &place,
+            format!("privilege `{privilege}` does not apply to `{}`", entry.body.resource),
+            remedy,
+        );
+        return false;
+    }
+    true
+}

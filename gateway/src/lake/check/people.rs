@@ -1,0 +1,310 @@
+//! Are roles, users, workgroups and API keys right?
+
+use std::collections::BTreeSet;
+
+use super::{CheckContext, plain, role, same, unknown};
+use crate::{
+    auth::api_key::hmac_hex,
+    lake::{
+        draft::{Draft, Seat},
+        model::{Entry, KeyEntry, RoleEntry, UserEntry, WorkgroupEntry},
+        problem::Place,
+    },
+};
+use lakegate_catalog::{
+    id::ObjectId,
+    identity::{Key, Role, User, Workgroup},
+};
+
+pub(super) fn roles(draft: &mut Draft, entries: &[Entry<RoleEntry>]) {
+    // Every name first, so that roles may refer to each other.
+    let mut changed = Vec::new();
+    for entry in entries {
+        let known = draft.after.find_role(&entry.name).cloned();
+        if let Some(known) = &known {
+            draft.claim(known, &entry.place, false);
+            if same(draft.stored().role(known), &entry.body) {
+                continue;
+            }
+        }
+        if plain(draft, &entry.name, &entry.place, "role") {
+            let name = known.as_ref().map_or(entry.name.as_str(), |known| known.name.as_str());
+            let seat = Seat {
+                parent: None,
+                name,
+                place: &entry.place,
+            };
+            let id = draft.write(
+                known.as_deref(),
+                &seat,
+                Role {
+                    comment: entry.body.comment.clone(),
+                    ..Role::default()
+                },
+            );
+            changed.push((entry, id));
+        }
+    }
+    draft.reindex();
+    for (entry, id) in changed {
+        let member_of = roles_at(draft, entry, &entry.body.member_of, "member_of");
+        if let Some(stored) = draft.after.roles.iter_mut().find(|role| role.id == id) {
+            let mut role = stored.as_ref().clone();
+            role.body.member_of = member_of;
+            *stored = role.into();
+        }
+    }
+    draft.reindex();
+    for entry in entries {
+        if let Some(id) = draft.after.find_role(&entry.name).map(|role| role.id.clone())
+            && in_circle(draft, &id)
+        {
+            draft.invalid(
+                entry.at(&["member_of"]),
+                format!("role `{}` is a member of itself", entry.name),
+                "break the circle",
+            );
+        }
+    }
+}
+
+/// Can a role be reached from itself?
+fn in_circle(draft: &Draft, start: &ObjectId) -> bool {
+    let above = |id: &ObjectId| {
+        draft
+            .after
+            .role(id)
+            .map(|role| role.body.member_of.clone())
+            .unwrap_or_default()
+    };
+    let (mut seen, mut next) = (BTreeSet::new(), above(start));
+    while let Some(id) = next.pop() {
+        if id == *start {
+            return true;
+        }
+        if seen.insert(id.clone()) {
+            next.extend(above(&id));
+        }
+    }
+    false
+}
+
+fn roles_at<E>(draft: &mut Draft, entry: &Entry<E>, names: &[String], key: &str) -> Vec<ObjectId> {
+    let mut ids: Vec<ObjectId> = names
+        .iter()
+        .filter_map(|name| {
+            let place = place_of(entry, key, name);
+            role(draft, name, &place)
+        })
+        .collect();
+    ids.sort();
+    ids
+}
+
+/// Where a list of names has `name`; entries are sorted, the text is not.
+fn place_of<E>(entry: &Entry<E>, key: &str, name: &str) -> Place {
+    let items = entry.node.get(key).into_iter().flat_map(|node| node.items());
+    let item = items
+        .into_iter()
+        .find(|item| item.text().is_some_and(|text| text.eq_ignore_ascii_case(name)));
+    item.map_or_else(|| entry.at(&[key]).clone(), |item| item.place.clone())
+}
+
+pub(super) fn users(draft: &mut Draft, entries: &[Entry<UserEntry>]) {
+    for entry in entries {
+        let known = draft.after.find_user(&entry.name).cloned();
+        if let Some(known) = &known {
+            draft.claim(known, &entry.place, false);
+            if same(draft.stored().user(known), &entry.body) {
+                continue;
+            }
+        }
+        if !plain(draft, &entry.name, &entry.place, "user") {
+            continue;
+        }
+        let roles = roles_at(draft, entry, &entry.body.roles, "roles");
+        subjects(draft, entry, known.as_ref().map(|known| &known.id));
+        let body = User {
+            kind: entry.body.kind.clone(),
+            clearance: entry.body.clearance,
+            roles,
+            attributes: entry.body.attributes.clone(),
+            subjects: entry.body.subjects.clone(),
+        };
+        let name = known.as_ref().map_or(entry.name.as_str(), |known| known.name.as_str());
+        draft.write(
+            known.as_deref(),
+            &Seat {
+                parent: None,
+                name,
+                place: &entry.place,
+            },
+            body,
+        );
+    }
+}
+
+/// A subject is one user only.
+fn subjects(draft: &mut Draft, entry: &Entry<UserEntry>, own: Option<&ObjectId>) {
+    for subject in &entry.body.subjects {
+        let place = place_of(entry, "subjects", subject);
+        if !subject
+            .split_once('~')
+            .is_some_and(|(issuer, subject)| !issuer.is_empty() && !subject.is_empty())
+        {
+            let remedy = "write `issuer~subject`, such as `https://id.example~ana`";
+            draft.invalid(&place, format!("`{subject}` is not the subject of a token"), remedy);
+        }
+        let other = draft
+            .after
+            .users
+            .iter()
+            .find(|user| user.body.subjects.contains(subject) && Some(&user.id) != own);
+        if let Some(other) = other.map(|user| user.name.clone()) {
+            draft.invalid(
+                &place,
+                format!("subject `{subject}` belongs to user `{other}` already"),
+                "a token proves one user",
+            );
+        }
+    }
+}
+
+pub(super) fn workgroups(draft: &mut Draft, entries: &[Entry<WorkgroupEntry>]) {
+    for entry in entries {
+        let known = draft.after.find_workgroup(&entry.name).cloned();
+        if let Some(known) = &known {
+            draft.claim(known, &entry.place, false);
+            if same(draft.stored().workgroup(known), &entry.body) {
+                continue;
+            }
+        }
+        if !plain(draft, &entry.name, &entry.place, "workgroup") {
+            continue;
+        }
+        let WorkgroupEntry {
+            concurrency,
+            queue,
+            max_scanned_bytes_per_query,
+            price_per_tb,
+            disabled,
+        } = entry.body.clone();
+        if price_per_tb.as_ref().is_some_and(|price| !is_price(price)) {
+            draft.invalid(
+                entry.at(&["price_per_tb"]),
+                "a price is an amount and a currency",
+                "write it as `5.00 USD`",
+            );
+        }
+        let body = Workgroup {
+            concurrency,
+            queue,
+            max_scanned_bytes_per_query,
+            price_per_tb,
+            disabled,
+        };
+        let name = known.as_ref().map_or(entry.name.as_str(), |known| known.name.as_str());
+        draft.write(
+            known.as_deref(),
+            &Seat {
+                parent: None,
+                name,
+                place: &entry.place,
+            },
+            body,
+        );
+    }
+}
+
+/// `5.00 USD`: digits with at most one dot, and three capitals.
+fn is_price(text: &str) -> bool {
+    let Some((amount, currency)) = text.split_once(' ') else {
+        return false;
+    };
+    let (whole, cents) = amount.split_once('.').unwrap_or((amount, "0"));
+    let digits = |text: &str| !text.is_empty() && text.len() <= 12 && text.chars().all(|c| c.is_ascii_digit());
+    digits(whole) && digits(cents) && currency.len() == 3 && currency.chars().all(|c| c.is_ascii_uppercase())
+}
+
+pub(super) fn keys(cx: &CheckContext<'_>, draft: &mut Draft, entries: &[Entry<KeyEntry>]) {
+    for entry in entries {
+        let known = draft.after.find_key(&entry.name).cloned();
+        let mut unchanged = false;
+        if let Some(known) = &known {
+            draft.claim(known, &entry.place, false);
+            unchanged = same(draft.stored().key(known), &entry.body);
+        }
+        let secret = entry.body.secret.as_deref().map(|reference| {
+            let directory = cx.directories.get(entry.place.file.as_ref()).filter(|_| cx.operator);
+            cx.secrets.resolve(reference, directory.map(|path| path.as_path()))
+        });
+        // A rotated secret behind an equal entry is taken up; one that cannot be read now leaves the key as it is.
+        let hmac = match secret {
+            Some(Ok(secret)) if (32..=256).contains(&secret.chars().count()) => Some(hmac_hex(cx.pepper, &secret)),
+            _ if unchanged => continue,
+            Some(Ok(_)) => {
+                let message = format!(
+                    "the secret of key `{}` is shorter than 32 or longer than 256 characters",
+                    entry.name
+                );
+                draft.invalid(entry.at(&["secret"]), message, "make one with `openssl rand -hex 32`");
+                None
+            }
+            Some(Err(why)) => {
+                let message = format!("the secret of key `{}` cannot be resolved: {why}", entry.name);
+                draft.invalid(
+                    entry.at(&["secret"]),
+                    message,
+                    "set it for the server, which resolves it",
+                );
+                None
+            }
+            None => known.as_ref().map(|known| known.body.hmac.clone()),
+        };
+        let Some(hmac) = hmac else { continue };
+        if unchanged && known.as_ref().is_some_and(|known| known.body.hmac == hmac) {
+            continue;
+        }
+        key(draft, entry, hmac);
+    }
+}
+
+fn key(draft: &mut Draft, entry: &Entry<KeyEntry>, hmac: String) {
+    let known = draft.after.find_key(&entry.name).cloned();
+    let own = known.as_ref().map(|known| known.id.clone());
+    let twin = draft
+        .after
+        .keys
+        .iter()
+        .find(|key| key.body.hmac == hmac && Some(&key.id) != own.as_ref());
+    if let Some(twin) = twin.map(|key| key.name.clone()) {
+        draft.invalid(
+            entry.at(&["secret"]),
+            format!("keys `{}` and `{twin}` have the same secret", entry.name),
+            "give each its own",
+        );
+        return;
+    }
+    let Some(user) = draft.after.resolve("User", &entry.body.user) else {
+        return unknown::<User>(draft, "user", &entry.body.user, entry.at(&["user"]));
+    };
+    if !plain(draft, &entry.name, &entry.place, "key") {
+        return;
+    }
+    let body = Key {
+        user,
+        hmac,
+        secret_ref: entry.body.secret.clone(),
+        expires: entry.body.expires,
+    };
+    let name = known.as_ref().map_or(entry.name.as_str(), |known| known.name.as_str());
+    draft.write(
+        known.as_deref(),
+        &Seat {
+            parent: None,
+            name,
+            place: &entry.place,
+        },
+        body,
+    );
+}

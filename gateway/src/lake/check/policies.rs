@@ -1,0 +1,168 @@
+//! Are policies right? Names are resolved in the syntax, then the whole set is validated strictly.
+
+use std::{collections::HashMap, sync::Arc};
+
+use lakegate_catalog::{governance::Policy, object::Kind};
+use lakegate_policy::{PolicyProblem, PolicyText, Statement, lints, resolve_names, split_policies, validate};
+
+use super::{plain, same};
+use crate::lake::{
+    draft::{Draft, Seat},
+    entry::Names,
+    model::{Entry, PolicyEntry},
+    problem::{Place, Problem, ProblemCode},
+    read::policy_message,
+};
+
+pub(super) fn policies(draft: &mut Draft, entries: &[Entry<PolicyEntry>]) {
+    let mut statements = HashMap::new();
+    for entry in entries {
+        let known = draft.after.find_policy(&entry.name).cloned();
+        if let Some(known) = &known {
+            draft.claim(known, &entry.place, false);
+            let shown = draft.stored().policy(known);
+            if known.body.text == entry.body.text || same(shown, &entry.body) {
+                continue;
+            }
+        }
+        if !plain(draft, &entry.name, &entry.place, "policy") {
+            continue;
+        }
+        let Some(statement) = statement(draft, entry) else {
+            continue;
+        };
+        match resolve_names(&statement, &Names(&draft.after)) {
+            Ok(resolved) => {
+                let body = Policy {
+                    text: entry.body.text.clone(),
+                    resolved,
+                };
+                draft.write(
+                    known.as_deref(),
+                    &Seat {
+                        parent: None,
+                        name: &entry.name,
+                        place: &entry.place,
+                    },
+                    body,
+                );
+                statements.insert(entry.name.clone(), statement);
+            }
+            Err(found) => draft.problems.extend(
+                found
+                    .into_iter()
+                    .map(|problem| located(&entry.place, problem))
+                    .collect::<Vec<_>>(),
+            ),
+        }
+    }
+    if !statements.is_empty() {
+        draft.reindex();
+        whole_set(draft, &statements);
+    }
+}
+
+/// The statement of an entry, placed in its file.
+fn statement(draft: &mut Draft, entry: &Entry<PolicyEntry>) -> Option<Statement> {
+    match split_policies(&entry.body.text) {
+        Ok(mut statements) if statements.len() == 1 => {
+            let mut statement = statements.pop()?;
+            if statement.id != entry.name {
+                let message = format!("policy `{}` has `@id(\"{}\")`", entry.name, statement.id);
+                draft.problems.push(Problem::new(
+                    ProblemCode::PolicyInvalid,
+                    &entry.place,
+                    message,
+                    "let both be the same",
+                ));
+                return None;
+            }
+            statement.line = entry.place.line.max(1);
+            statement.column = entry.place.column.max(1);
+            Some(statement)
+        }
+        Ok(_) => {
+            let message = format!("policy `{}` must be exactly one statement", entry.name);
+            draft.problems.push(Problem::new(
+                ProblemCode::PolicyInvalid,
+                &entry.place,
+                message,
+                "split it",
+            ));
+            None
+        }
+        Err(found) => {
+            draft.problems.extend(found.into_iter().map(|problem| {
+                Problem::new(
+                    ProblemCode::PolicyInvalid,
+                    &entry.place,
+                    problem.to_string(),
+                    problem.remedy,
+                )
+            }));
+            None
+        }
+    }
+}
+
+fn whole_set(draft: &mut Draft, statements: &HashMap<String, Statement>) {
+    let texts: Vec<PolicyText> = draft
+        .after
+        .policies
+        .iter()
+        .map(|policy| PolicyText {
+            id: policy.name.clone(),
+            resolved: policy.body.resolved.clone(),
+        })
+        .collect();
+    for problem in validate(&texts).err().into_iter().flatten() {
+        let statement = problem.policy.as_ref().and_then(|id| statements.get(id));
+        let (place, problem) = match statement {
+            Some(statement) => (place_of(draft, &statement.id), problem.in_statement(statement)),
+            None => (Place::of_input("stored policies"), problem),
+        };
+        draft.problems.push(located(&place, problem));
+    }
+    let changed: Vec<PolicyText> = texts
+        .into_iter()
+        .filter(|text| statements.contains_key(&text.id))
+        .collect();
+    for lint in lints(&changed) {
+        let place = lint
+            .policy
+            .as_ref()
+            .map_or_else(|| Place::of_input("policies"), |id| place_of(draft, id));
+        draft
+            .warnings
+            .push(format!("{place}: {}; {}", policy_message(&lint), lint.remedy));
+    }
+}
+
+fn place_of(draft: &Draft, id: &str) -> Place {
+    let policy = draft.after.find_policy(id);
+    let place = policy.and_then(|policy| draft.places.get(&(Kind::Policy, policy.id.clone())));
+    place.cloned().unwrap_or_else(|| Place::of_input("policies"))
+}
+
+/// The place of a problem: line and column are the file's own.
+fn located(place: &Place, problem: PolicyProblem) -> Problem {
+    let place = Place {
+        file: Arc::clone(&place.file),
+        line: if place.line == 0 {
+            0
+        } else {
+            problem.line.unwrap_or(place.line)
+        },
+        column: if place.line == 0 {
+            0
+        } else {
+            problem.column.unwrap_or(1)
+        },
+    };
+    Problem::new(
+        ProblemCode::PolicyInvalid,
+        &place,
+        policy_message(&problem),
+        problem.remedy,
+    )
+}

@@ -1,0 +1,317 @@
+//! How does a stored object look as an entry of a lake? The inverse of what `check` builds.
+
+use std::collections::BTreeMap;
+
+use lakegate_catalog::{
+    connection::Connection,
+    governance::{ColumnMask, DataFilter, FilterColumns, Policy, TagKey},
+    id::ObjectId,
+    identity::{Grant, Grantee, Key, Role, User, Workgroup},
+    name::quoted,
+    object::Stored,
+    relation::{AbsentPolicyColumns, Catalog, Column, Database, Partition, PartitionMode, Table, TableFormat},
+    snapshot::{Partitions, Snapshot},
+};
+use serde_json::Value;
+
+use super::model::{
+    CatalogEntry, ColumnEntry, ColumnsEntry, ConnectionEntry, DatabaseEntry, FilterEntry, GrantEntry, InferWord,
+    KeyEntry, MaskEntry, PartitionEntry, PartitionWord, PartitionsEntry, PolicyEntry, RoleEntry, TableEntry, TagEntry,
+    UserEntry, WorkgroupEntry,
+};
+
+/// A snapshot with the partitions that an entry of a table needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Picture<'a> {
+    pub snapshot: &'a Snapshot,
+    /// Table id → its stored partitions, for tables that declare them.
+    pub partitions: &'a BTreeMap<ObjectId, Partitions>,
+}
+
+impl Picture<'_> {
+    pub(crate) fn connection(&self, stored: &Stored<Connection>) -> ConnectionEntry {
+        let Connection {
+            connector,
+            options,
+            credential,
+            ..
+        } = stored.body.clone();
+        ConnectionEntry {
+            connector,
+            options,
+            credential,
+        }
+    }
+
+    pub(crate) fn catalog(&self, stored: &Stored<Catalog>) -> CatalogEntry {
+        let body = &stored.body;
+        CatalogEntry {
+            connection: self.name("Connection", &body.connection),
+            default: body.default,
+            discover: body.discover,
+            comment: body.comment.clone(),
+            tags: body.tags.clone(),
+        }
+    }
+
+    pub(crate) fn database(&self, stored: &Stored<Database>) -> DatabaseEntry {
+        let body = &stored.body;
+        DatabaseEntry {
+            location: body.location.clone(),
+            comment: body.comment.clone(),
+            owner: self.owner(body.owner.as_ref()),
+            tags: body.tags.clone(),
+        }
+    }
+
+    pub(crate) fn table(&self, stored: &Stored<Table>) -> TableEntry {
+        let body = &stored.body;
+        let (partition, data): (Vec<&Column>, Vec<&Column>) = body.columns.iter().partition(|column| column.partition);
+        TableEntry {
+            format: body.format.map(|format| format_word(format).to_owned()),
+            location: body.location.clone(),
+            columns: Some(if body.inferred {
+                ColumnsEntry::Infer(InferWord::Infer)
+            } else {
+                ColumnsEntry::List(data.into_iter().map(column_entry).collect())
+            }),
+            partitioned_by: partition.into_iter().map(column_entry).collect(),
+            partitions: self.partitions(stored),
+            options: body.options.clone(),
+            comment: body.comment.clone(),
+            owner: self.owner(body.owner.as_ref()),
+            tags: body.tags.clone(),
+            absent_policy_columns: matches!(body.absent_policy_columns, AbsentPolicyColumns::Null)
+                .then(|| "null".to_owned()),
+        }
+    }
+
+    fn partitions(&self, table: &Stored<Table>) -> Option<PartitionsEntry> {
+        match table.body.partitions {
+            PartitionMode::None => None,
+            PartitionMode::Hive => Some(PartitionsEntry::Mode(PartitionWord::Hive)),
+            PartitionMode::Declared => Some(
+                match self.partitions.get(&table.id).filter(|stored| !stored.is_empty()) {
+                    Some(stored) => PartitionsEntry::List(
+                        stored
+                            .iter()
+                            .map(|partition| partition_entry(table, partition))
+                            .collect(),
+                    ),
+                    None => PartitionsEntry::Mode(PartitionWord::Declared),
+                },
+            ),
+        }
+    }
+
+    pub(crate) fn filter(&self, stored: &Stored<DataFilter>) -> FilterEntry {
+        let body = &stored.body;
+        let table = stored
+            .parent
+            .as_ref()
+            .map(|table| self.name("Table", table))
+            .unwrap_or_default();
+        let names = |ids: &[ObjectId]| Some(ids.iter().map(|id| self.column_path(&table, id)).collect());
+        let (columns, except) = match &body.columns {
+            FilterColumns::All => (None, None),
+            FilterColumns::Include(ids) => (names(ids), None),
+            FilterColumns::Except(ids) => (None, names(ids)),
+        };
+        FilterEntry {
+            condition: body.body.clone(),
+            columns,
+            except,
+            restrictive: body.restrictive,
+        }
+    }
+
+    pub(crate) fn mask(&self, stored: &Stored<ColumnMask>) -> MaskEntry {
+        MaskEntry {
+            func: stored.body.func.clone(),
+            rank: stored.body.rank,
+        }
+    }
+
+    pub(crate) fn tag(&self, stored: &Stored<TagKey>) -> TagEntry {
+        TagEntry {
+            values: stored.body.values.clone(),
+            ordered: stored.body.ordered,
+        }
+    }
+
+    pub(crate) fn role(&self, stored: &Stored<Role>) -> RoleEntry {
+        RoleEntry {
+            member_of: self.roles(&stored.body.member_of),
+            comment: stored.body.comment.clone(),
+        }
+    }
+
+    pub(crate) fn user(&self, stored: &Stored<User>) -> UserEntry {
+        let body = &stored.body;
+        UserEntry {
+            roles: self.roles(&body.roles),
+            kind: body.kind.clone(),
+            clearance: body.clearance,
+            attributes: body.attributes.clone(),
+            subjects: body.subjects.clone(),
+        }
+    }
+
+    pub(crate) fn grant(&self, stored: &Stored<Grant>) -> GrantEntry {
+        let body = &stored.body;
+        let to = match &body.to {
+            Grantee::User(id) => format!("user:{}", self.name("User", id)),
+            Grantee::Role(id) => format!("role:{}", self.name("Role", id)),
+        };
+        let word = RESOURCES
+            .iter()
+            .find(|(_, entity)| *entity == body.object.entity_type)
+            .map_or("", |(word, _)| word);
+        GrantEntry {
+            to,
+            privileges: vec![body.privilege.clone()],
+            resource: format!("{word}:{}", self.name(&body.object.entity_type, &body.object.id)),
+            with_grant_option: body.with_grant_option,
+            expires: body.expires,
+        }
+    }
+
+    pub(crate) fn workgroup(&self, stored: &Stored<Workgroup>) -> WorkgroupEntry {
+        let Workgroup {
+            concurrency,
+            queue,
+            max_scanned_bytes_per_query,
+            price_per_tb,
+            disabled,
+        } = stored.body.clone();
+        WorkgroupEntry {
+            concurrency,
+            queue,
+            max_scanned_bytes_per_query,
+            price_per_tb,
+            disabled,
+        }
+    }
+
+    pub(crate) fn key(&self, stored: &Stored<Key>) -> KeyEntry {
+        let body = &stored.body;
+        KeyEntry {
+            user: self.name("User", &body.user),
+            secret: body.secret_ref.clone(),
+            expires: body.expires,
+        }
+    }
+
+    /// The text shows today's names; where an object is gone it stays as it was written.
+    pub(crate) fn policy(&self, stored: &Stored<Policy>) -> PolicyEntry {
+        let shown = lakegate_policy::show_names(&stored.body.resolved, &Names(self.snapshot));
+        PolicyEntry {
+            text: shown.unwrap_or_else(|_| stored.body.text.clone()),
+        }
+    }
+
+    /// Name of an entity, or its id if it is gone.
+    pub(crate) fn name(&self, entity_type: &str, id: &ObjectId) -> String {
+        self.snapshot
+            .name_of(entity_type, id.as_str())
+            .unwrap_or_else(|| id.to_string())
+    }
+
+    /// The dotted path of a column within its table.
+    pub(crate) fn column_path(&self, table: &str, column: &ObjectId) -> String {
+        let name = self.name("Column", column);
+        name.strip_prefix(table)
+            .and_then(|rest| rest.strip_prefix('.'))
+            .unwrap_or(&name)
+            .to_owned()
+    }
+
+    fn roles(&self, ids: &[ObjectId]) -> Vec<String> {
+        ids.iter().map(|id| self.name("Role", id)).collect()
+    }
+
+    fn owner(&self, owner: Option<&ObjectId>) -> Option<String> {
+        owner.map(|id| format!("role:{}", self.name("Role", id)))
+    }
+}
+
+/// Resolves names in Cedar text against a snapshot.
+#[derive(Debug)]
+pub struct Names<'a>(pub &'a Snapshot);
+
+impl lakegate_policy::NameResolver for Names<'_> {
+    fn resolve(&self, entity_type: &str, name: &str) -> Option<String> {
+        self.0.resolve(entity_type, name).map(|id| id.to_string())
+    }
+
+    fn name_of(&self, entity_type: &str, id: &str) -> Option<String> {
+        self.0.name_of(entity_type, id)
+    }
+}
+
+/// Kinds in `resource:` of a grant, and their Cedar types.
+pub const RESOURCES: &[(&str, &str)] = &[
+    ("tenant", "Tenant"),
+    ("connection", "Connection"),
+    ("catalog", "Catalog"),
+    ("database", "Database"),
+    ("table", "Table"),
+    ("view", "View"),
+    ("column", "Column"),
+    ("filter", "DataFilter"),
+    ("mask", "ColumnMask"),
+    ("location", "DataLocation"),
+    ("tag", "TagKey"),
+    ("workgroup", "Workgroup"),
+    ("user", "User"),
+    ("role", "Role"),
+    ("policy-store", "PolicyStore"),
+];
+
+pub(crate) fn format_word(format: TableFormat) -> &'static str {
+    match format {
+        TableFormat::Parquet => "parquet",
+        TableFormat::Csv => "csv",
+        TableFormat::Ndjson => "ndjson",
+    }
+}
+
+pub(crate) fn column_entry(column: &Column) -> ColumnEntry {
+    ColumnEntry {
+        name: column.name.clone(),
+        data_type: column.data_type.clone(),
+        nullable: column.nullable,
+        comment: column.comment.clone(),
+        tags: column.tags.clone(),
+    }
+}
+
+fn partition_entry(table: &Stored<Table>, partition: &Stored<Partition>) -> PartitionEntry {
+    let names = table
+        .body
+        .columns
+        .iter()
+        .filter(|column| column.partition)
+        .map(|column| column.name.clone());
+    let values = partition
+        .body
+        .values
+        .iter()
+        .map(|value| value.clone().map_or(Value::Null, Value::String));
+    PartitionEntry {
+        values: names.zip(values).collect(),
+        location: partition.body.location.clone(),
+    }
+}
+
+/// `key=value/…`, the name of a partition.
+pub(crate) fn partition_name(columns: &[&Column], values: &[Option<String>]) -> String {
+    let part = |(column, value): (&&Column, &Option<String>)| {
+        format!(
+            "{}={}",
+            quoted(&column.name),
+            value.as_deref().map_or("__HIVE_DEFAULT_PARTITION__".to_owned(), quoted)
+        )
+    };
+    columns.iter().zip(values).map(part).collect::<Vec<_>>().join("/")
+}

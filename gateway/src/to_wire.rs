@@ -1,0 +1,16 @@
+//! How do the shapes of the domain become those of the wire? One file per noun; the types of `openapi` begin here.
+
+// sorted: start
+pub mod event;
+pub mod identity;
+pub mod query;
+pub mod result;
+// sorted: end
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+/// RFC 3339 in UTC, with microseconds.
+#[must_use]
+pub fn time(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Micros, true)
+}

@@ -1,0 +1,24 @@
+//! Does a lake written from the page alone work? Reading, applying, exporting, against a real store.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a case fails by panicking"
+)]
+
+#[path = "lake/applying.rs"]
+mod applying;
+#[path = "lake/callers.rs"]
+mod callers;
+#[path = "lake/demo.rs"]
+mod demo;
+#[path = "lake/fixture.rs"]
+mod fixture;
+#[path = "lake/page.rs"]
+mod page;
+#[path = "lake/reading.rs"]
+mod reading;
+#[path = "lake/routes.rs"]
+mod routes;

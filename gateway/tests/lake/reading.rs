@@ -1,0 +1,133 @@
+//! Are mistakes found all at once, each at its line and column, with the nearest known name?
+
+use super::fixture::{Fixture, problems};
+
+async fn wrong(texts: &[(&str, &str)]) -> Vec<String> {
+    problems(Fixture::new().await.apply(texts).await)
+}
+
+#[tokio::test]
+async fn unknown_keys_name_the_nearest() {
+    let yaml = "lake: acme\nusers:\n  ana: {role: [x], kind: humen}\nrolls: {}\nworkgroups: {etl: {concurrency: 0}}\n";
+    let error = Fixture::new().await.apply(&[("a.yaml", yaml)]).await.unwrap_err();
+    let lines: Vec<String> = error.problems.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        lines,
+        [
+            "a.yaml:3:9: CONFIGURATION_INVALID: unknown key `role` in `ana`; did you mean `roles`?",
+            "a.yaml:3:26: CONFIGURATION_INVALID: `kind` cannot be `humen`; did you mean `human`?",
+            "a.yaml:4:1: CONFIGURATION_INVALID: unknown section `rolls`; did you mean `roles`?",
+            "a.yaml:5:33: CONFIGURATION_INVALID: `concurrency` must be a whole number from 1 to 10000, not `0`",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn the_same_name_twice_shows_both_places() {
+    let found = wrong(&[
+        ("a.yaml", "lake: acme\nroles:\n  staff: {}\n  staff: {}\n"),
+        ("b.yaml", "lake: acme\nroles: {Staff: {}}\n"),
+        ("c.yaml", "lake: other\n"),
+    ])
+    .await;
+    assert_eq!(
+        found,
+        [
+            "a.yaml:4:3 CONFIGURATION_INVALID `staff` stands twice: here and at a.yaml:3:3",
+            "b.yaml:2:9 CONFIGURATION_INVALID `Staff` stands twice: here and at a.yaml:3:3",
+            "c.yaml:1:7 CONFIGURATION_INVALID `lake` is `acme` at a.yaml:1:7 and `other` here",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn yaml_is_the_core_schema() {
+    let yaml = "lake: acme\nroles: {a: {comment: yes}, b: {comment: 010}, c: {comment: !!str x}, d: {comment: true}}\n\
+                users: &u {ana: &a {clearance: 0x1}, bob: *a}\nworkgroups: {<<: *u}\n";
+    assert_eq!(
+        wrong(&[("a.yaml", yaml)]).await,
+        [
+            "a.yaml:2:60 CONFIGURATION_INVALID YAML tags are not allowed",
+            "a.yaml:2:83 CONFIGURATION_INVALID `comment` must be text, not true or false",
+            "a.yaml:3:32 CONFIGURATION_INVALID `clearance` must be a whole number of at least -9223372036854775808, not `0x1`",
+            "a.yaml:3:43 CONFIGURATION_INVALID `clearance` must be a whole number of at least -9223372036854775808, not `0x1`",
+            "a.yaml:4:14 CONFIGURATION_INVALID merge keys (`<<`) are not allowed",
+            "a.yaml:4:14 CONFIGURATION_INVALID unknown key `ana` in `<<`",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn broken_and_hostile_texts_end_in_one_problem() {
+    let deep = format!("lake: acme\nroles: {}", "[".repeat(5_000));
+    let nested = "- ".repeat(100_000);
+    let laughs = "a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\n\
+                  d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\n";
+    let large = format!("lake: {}", "x".repeat(17 * 1024 * 1024));
+    for text in [
+        deep.as_str(),
+        &nested,
+        laughs,
+        &large,
+        "lake: [a\n",
+        "lake: \"a",
+        "a: b: c",
+        "\t- x",
+        "lake: {a: *b}",
+    ] {
+        assert!(!wrong(&[("a.yaml", text)]).await.is_empty());
+    }
+    assert_eq!(
+        wrong(&[("a.yaml", "")]).await,
+        ["a.yaml CONFIGURATION_INVALID the lake has no name"]
+    );
+}
+
+#[tokio::test]
+async fn a_literal_secret_is_refused_and_not_repeated() {
+    let yaml = "lake: acme\nusers: {ana: {}}\nkeys:\n  k: {user: ana, secret: hunter2hunter2hunter2hunter2hunter2}\n  \
+                v: {user: ana, secret: \"vault://x\"}\n  s: {user: ana, secret: \"env://SHORT\"}\n  \
+                g: {user: ana, secret: \"env://GONE\"}\n  \
+                a: {user: ana, kind: sigv4, access_key_id: A, secret: \"env://ANA_KEY\"}\n";
+    let error = Fixture::new().await.apply(&[("a.yaml", yaml)]).await.unwrap_err();
+    assert!(!error.to_string().contains("hunter2"));
+    assert_eq!(
+        error
+            .problems
+            .iter()
+            .map(|problem| format!("{} {}", problem.place, problem.message))
+            .collect::<Vec<_>>(),
+        [
+            "a.yaml:4:26 `secret` must be a secret reference, not the secret",
+            "a.yaml:5:26 a secret reference `vault://…` is not supported in this version",
+            "a.yaml:6:26 the secret of key `s` is shorter than 32 or longer than 256 characters",
+            "a.yaml:7:26 the secret of key `g` cannot be resolved: `env://GONE` is not set",
+            "a.yaml:8:24 `kind` `sigv4` is not supported in this version",
+            "a.yaml:8:46 an access key for SigV4 is not supported in this version",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn cedar_mistakes_have_their_place_in_the_file() {
+    let cedar = "// a comment\n@id(\"a\")\npermit(principal in Lakegate::Role::\"staf\", action, resource);\n\n\
+                 @id(\"b\") permit(principal, action == Lakegate::Action::\"Select\", resource)\nwhen { resource.nope == 1 };\n";
+    let found = wrong(&[("a.yaml", "lake: acme\nroles: {staff: {}}\n"), ("p.cedar", cedar)]).await;
+    assert!(found.iter().all(|line| line.contains("POLICY_INVALID")), "{found:#?}");
+    assert!(
+        found[0].starts_with("p.cedar:3:21 ") && found[0].contains("unknown name `staf`"),
+        "{found:#?}"
+    );
+    assert!(
+        found[1..]
+            .iter()
+            .all(|line| line.starts_with("p.cedar:5") || line.starts_with("p.cedar:6")),
+        "{found:#?}"
+    );
+    let found = wrong(&[
+        ("a.yaml", "lake: acme\n"),
+        ("p.cedar", "permit(principal, action, resource);"),
+    ])
+    .await;
+    assert_eq!(found, ["p.cedar:1:1 POLICY_INVALID the policy has no id"]);
+}

@@ -1,0 +1,67 @@
+//! What must be known about a table or view before its access can be decided?
+//!
+//! Ids only: predicates and functions stay in the catalog, because deciding never reads them.
+
+use cedar_policy::EntityUid;
+
+/// A table or view with its columns, masks and filters. The entities themselves are given to the `Authorizer`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelationFacts {
+    /// The table or view.
+    pub relation: EntityUid,
+    /// Its columns (leaf paths), in the order of the schema.
+    pub columns: Vec<ColumnFacts>,
+    /// Its filters.
+    pub filters: Vec<FilterFacts>,
+}
+
+/// A column and its masks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnFacts {
+    /// Id of the column.
+    pub id: String,
+    /// Masks bound to it.
+    pub masks: Vec<MaskFacts>,
+}
+
+/// A mask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MaskFacts {
+    /// Id of the mask.
+    pub id: String,
+    /// Its rank; the lowest permitted one applies.
+    pub rank: i64,
+}
+
+/// A data filter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilterFacts {
+    /// Id of the filter.
+    pub id: String,
+    /// Restrictive filters need no grant and bind everybody who may not bypass them.
+    pub restrictive: bool,
+    /// The columns that a permissive filter opens on its rows.
+    pub columns: FilterScope,
+}
+
+/// The columns of a filter, by id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FilterScope {
+    /// Every column.
+    All,
+    /// These columns.
+    Include(Vec<String>),
+    /// Every column but these.
+    Except(Vec<String>),
+}
+
+impl FilterScope {
+    /// Whether a column is in the scope.
+    pub fn contains(&self, column: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Include(ids) => ids.iter().any(|id| id == column),
+            Self::Except(ids) => ids.iter().all(|id| id != column),
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Which leaves, filters and masks of a table must be decided? Struct columns are decided field by field.
+
+use datafusion::arrow::datatypes::{DataType, Fields};
+use lakegate_catalog::{
+    governance::{ColumnMask, FilterColumns},
+    id::ObjectId,
+    object::Stored,
+    relation::{Column, Table},
+    snapshot::Snapshot,
+};
+use lakegate_policy::{
+    Access, Clear, ColumnFacts, FilterFacts, FilterScope, MaskFacts, PolicyError, RelationFacts, RowScope, resource,
+};
+use std::sync::Arc;
+
+use crate::{entities::Closure, type_name::parse_type};
+
+/// A leaf of a table: a column, or a field below a struct column. Arrays and maps are leaves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LeafFacts {
+    /// Id of the column or field.
+    pub id: ObjectId,
+    /// Position of its column in the table.
+    pub column: usize,
+    /// Field names from the column down, as the type spells them; empty for a column that is a leaf.
+    pub path: Vec<String>,
+    /// Ids from the column to the leaf itself.
+    lineage: Vec<ObjectId>,
+}
+
+impl LeafFacts {
+    /// The masks that may apply: its own, else the nearest above.
+    pub(crate) fn masks<'a>(&self, snapshot: &'a Snapshot) -> Vec<&'a Arc<Stored<ColumnMask>>> {
+        self.lineage
+            .iter()
+            .rev()
+            .map(|id| snapshot.masks_of(id))
+            .find(|masks| !masks.is_empty())
+            .unwrap_or_default()
+    }
+
+    fn is_among(&self, ids: &[ObjectId]) -> bool {
+        self.lineage.iter().any(|above| ids.contains(above))
+    }
+}
+
+/// The leaves of a table, in the order of its columns and fields; the order of `Access::columns`.
+#[must_use]
+pub fn leaves(table: &Stored<Table>) -> Vec<LeafFacts> {
+    let mut found = Vec::new();
+    for (at, column) in table.body.columns.iter().enumerate() {
+        let members = match parse_type(&column.data_type) {
+            Ok(DataType::Struct(members)) => members,
+            _ => Fields::empty(),
+        };
+        below(&members, at, &[], &[column.id.clone()], &mut found);
+    }
+    found
+}
+
+fn below(members: &Fields, column: usize, path: &[String], lineage: &[ObjectId], found: &mut Vec<LeafFacts>) {
+    let (Some(root), Some(id)) = (lineage.first(), lineage.last()) else {
+        return;
+    };
+    if members.is_empty() {
+        found.push(LeafFacts {
+            id: id.clone(),
+            column,
+            path: path.to_vec(),
+            lineage: lineage.to_vec(),
+        });
+        return;
+    }
+    for member in members {
+        let path: Vec<String> = path.iter().cloned().chain([member.name().clone()]).collect();
+        let lineage: Vec<ObjectId> = lineage.iter().cloned().chain([root.field(&path)]).collect();
+        let inner = match member.data_type() {
+            DataType::Struct(inner) => inner.clone(),
+            _ => Fields::empty(),
+        };
+        below(&inner, column, &path, &lineage, found);
+    }
+}
+
+/// The facts of a table; its entities go into `closure`.
+pub(super) fn gather(
+    snapshot: &Snapshot,
+    table: &Stored<Table>,
+    leaves: &[LeafFacts],
+    closure: &mut Closure<'_>,
+) -> Result<RelationFacts, PolicyError> {
+    closure.table(&table.id)?;
+    let columns: &[Column] = &table.body.columns;
+    let mut facts = Vec::with_capacity(leaves.len());
+    for leaf in leaves {
+        if let Some(column) = columns.get(leaf.column) {
+            closure.column(&table.id, column)?;
+            if !leaf.path.is_empty() {
+                closure.field(&leaf.id, &column.id, column)?;
+            }
+        }
+        let masks = leaf.masks(snapshot);
+        masks.iter().try_for_each(|mask| closure.mask(&mask.id))?;
+        let masks = masks
+            .iter()
+            .map(|mask| MaskFacts {
+                id: mask.id.as_str().to_owned(),
+                rank: mask.body.rank,
+            })
+            .collect();
+        facts.push(ColumnFacts {
+            id: leaf.id.as_str().to_owned(),
+            masks,
+        });
+    }
+    let mut filters = Vec::new();
+    for filter in snapshot.filters_of(&table.id) {
+        closure.filter(&filter.id)?;
+        filters.push(FilterFacts {
+            id: filter.id.as_str().to_owned(),
+            restrictive: filter.body.restrictive,
+            columns: scope(&filter.body.columns, leaves),
+        });
+    }
+    Ok(RelationFacts {
+        relation: resource::uid("Table", table.id.as_str()),
+        columns: facts,
+        filters,
+    })
+}
+
+/// A listed column stands for its fields.
+fn scope(columns: &FilterColumns, leaves: &[LeafFacts]) -> FilterScope {
+    let listed = |ids: &[ObjectId]| {
+        leaves
+            .iter()
+            .filter(|leaf| leaf.is_among(ids))
+            .map(|leaf| leaf.id.as_str().to_owned())
+            .collect()
+    };
+    match columns {
+        FilterColumns::All => FilterScope::All,
+        FilterColumns::Include(ids) => FilterScope::Include(listed(ids)),
+        FilterColumns::Except(ids) => FilterScope::Except(listed(ids)),
+    }
+}
+
+/// A forbid on a struct column or an inner struct (`==` it) closes the fields below, whatever they decide themselves.
+pub(super) fn forbid_below(access: &mut Access, leaves: &[LeafFacts], forbidden: impl Fn(&ObjectId) -> bool) {
+    for (column, leaf) in access.columns.iter_mut().zip(leaves) {
+        let mut above = leaf.lineage.iter().take(leaf.lineage.len().saturating_sub(1));
+        if column.clear != Clear::Never && above.any(&forbidden) {
+            column.clear = Clear::Never;
+        }
+    }
+    if !access.columns.iter().any(lakegate_policy::ColumnAccess::is_visible) {
+        access.rows = RowScope::None;
+    }
+}

@@ -1,0 +1,426 @@
+//! What does a discovered catalog hold now? Tables are described when they are named, and get ids that last.
+//!
+//! A description is kept for a minute per (connection version, name). A table that is new at the source gets a fresh id for
+//! itself and its columns; one that changed keeps the ids of what kept its name; one that vanished, or was re-created, is
+//! retired: its id, and whatever was granted on it, is never used again.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use lakegate_catalog::{
+    Store, StoreError,
+    change::{ChangeSet, Put},
+    id::ObjectId,
+    name::TableName,
+    object::{LOCAL_LAKE, Stored},
+    relation::{Catalog, Column, Database, PartitionMode, RemoteTable, Table},
+    snapshot::Snapshot,
+};
+use lakegate_connectors::{
+    call::CallContext,
+    connection::Connection,
+    connector::{Connector, DescribeRequest, DescribeResponse},
+    error::{ConnectorError, ConnectorErrorKind},
+    registry::Registry,
+    split::Page,
+    table_spec::{RemoteName, TableSpec},
+};
+
+use crate::{
+    connection::Connections,
+    engine_error::connector_error,
+    error::{QueryError, Result},
+    type_name::type_text,
+};
+
+/// How long a description is believed.
+const FRESH: Duration = Duration::from_secs(60);
+/// How long a source may take to describe a table.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Times that a commit is tried again when somebody else changed the catalog meanwhile.
+const ATTEMPTS: usize = 5;
+
+/// What one source said about one table.
+#[derive(Clone, Debug)]
+enum Described {
+    Table(Arc<TableSpec>),
+    Missing,
+}
+
+type SpecKey = (String, u64, String, String);
+
+/// Descriptions of discovered tables.
+#[derive(Debug)]
+pub struct Discovery {
+    store: Store,
+    registry: Arc<Registry>,
+    connections: Arc<Connections>,
+    specs: Mutex<HashMap<SpecKey, (Instant, Described)>>,
+    /// When a catalog (or a database of it) was listed last.
+    lists: Mutex<HashMap<(String, String), Instant>>,
+}
+
+/// A connector with the connection that it is to use.
+#[derive(Clone, Debug)]
+pub struct Reached {
+    pub connector: Arc<dyn Connector>,
+    pub connection: Arc<Connection>,
+}
+
+impl Discovery {
+    /// Discovery over the connections of the catalog.
+    #[must_use]
+    pub fn new(store: Store, registry: Arc<Registry>, connections: Arc<Connections>) -> Self {
+        Self {
+            store,
+            registry,
+            connections,
+            specs: Mutex::default(),
+            lists: Mutex::default(),
+        }
+    }
+
+    /// Connector and connection behind a catalog.
+    ///
+    /// # Errors
+    /// `SOURCE_ACCESS_DENIED` when the credential cannot be resolved, `NOT_SUPPORTED` for an unknown connector.
+    pub fn reach(&self, snapshot: &Snapshot, catalog: &Stored<Catalog>) -> Result<Reached> {
+        let stored = snapshot
+            .connection(&catalog.body.connection)
+            .ok_or_else(|| QueryError::internal(format!("catalog `{}` has no connection", catalog.name)))?;
+        let connector = self
+            .registry
+            .connector(&stored.body.connector)
+            .map_err(|error| public(&error))?;
+        Ok(Reached {
+            connector: Arc::clone(connector),
+            connection: self.connections.open(stored)?,
+        })
+    }
+
+    /// Makes the catalog agree with the source about one table. Answers the snapshot to go on with.
+    ///
+    /// # Errors
+    /// When the source cannot be asked; a table that is not there is no error.
+    pub async fn refresh(&self, snapshot: Arc<Snapshot>, name: &TableName) -> Result<Arc<Snapshot>> {
+        let Some(catalog) = snapshot
+            .find_catalog(&name.catalog)
+            .filter(|catalog| catalog.body.discover)
+            .cloned()
+        else {
+            return Ok(snapshot);
+        };
+        let reached = self.reach(&snapshot, &catalog)?;
+        let described = self.describe(&reached, &name.database, &name.table).await?;
+        let mut snapshot = snapshot;
+        for _ in 0..ATTEMPTS {
+            let Some(change) = difference(&snapshot, &catalog, name, &described)? else {
+                return Ok(snapshot);
+            };
+            match self.store.commit(change).await {
+                Ok(_) | Err(StoreError::Conflict { .. } | StoreError::AlreadyExists { .. }) => {
+                    snapshot = self.store.snapshot().await.map_err(crate::store_error)?;
+                }
+                Err(error) => return Err(crate::store_error(error)),
+            }
+        }
+        Ok(snapshot)
+    }
+
+    /// Makes the catalog agree with the source about what a discovered catalog (or one database of it) holds.
+    ///
+    /// # Errors
+    /// When the source cannot be asked.
+    pub async fn list(&self, snapshot: Arc<Snapshot>, catalog: &str, database: Option<&str>) -> Result<Arc<Snapshot>> {
+        let Some(found) = snapshot
+            .find_catalog(catalog)
+            .filter(|found| found.body.discover)
+            .cloned()
+        else {
+            return Ok(snapshot);
+        };
+        let key = (
+            found.id.as_str().to_owned(),
+            database.unwrap_or_default().to_lowercase(),
+        );
+        if let Ok(lists) = self.lists.lock()
+            && lists.get(&key).is_some_and(|since| since.elapsed() < FRESH)
+        {
+            return Ok(snapshot);
+        }
+        let reached = self.reach(&snapshot, &found)?;
+        let mut snapshot = snapshot;
+        for remote in self.databases(&reached).await? {
+            if database.is_some_and(|database| !database.eq_ignore_ascii_case(&remote)) {
+                continue;
+            }
+            for table in self.tables(&reached, &remote).await? {
+                snapshot = self
+                    .refresh(snapshot, &TableName::new(catalog, &remote, &table))
+                    .await?;
+            }
+        }
+        if let Ok(mut lists) = self.lists.lock() {
+            lists.insert(key, Instant::now());
+        }
+        Ok(snapshot)
+    }
+
+    /// The description of a table, if it is there; at most a minute old.
+    ///
+    /// # Errors
+    /// When the source cannot be asked.
+    pub async fn spec(&self, reached: &Reached, database: &str, table: &str) -> Result<Option<Arc<TableSpec>>> {
+        Ok(match self.describe(reached, database, table).await? {
+            Described::Table(spec) => Some(spec),
+            Described::Missing => None,
+        })
+    }
+
+    /// Names of the databases of a discovered catalog, as the source spells them.
+    ///
+    /// # Errors
+    /// When the source cannot be asked.
+    pub async fn databases(&self, reached: &Reached) -> Result<Vec<String>> {
+        self.names(reached, DescribeRequest::Databases).await
+    }
+
+    /// Names of the tables of a database, as the source spells them.
+    ///
+    /// # Errors
+    /// When the source cannot be asked.
+    pub async fn tables(&self, reached: &Reached, database: &str) -> Result<Vec<String>> {
+        let database = RemoteName::database(database);
+        self.names(reached, |page| DescribeRequest::Tables {
+            database: database.clone(),
+            page,
+        })
+        .await
+    }
+
+    /// Asks the source whether it is there and accepts the credential.
+    ///
+    /// # Errors
+    /// What is wrong, in our words.
+    pub async fn ping(&self, reached: &Reached) -> Result<()> {
+        let cx = call(&reached.connection);
+        reached
+            .connector
+            .describe(&cx, DescribeRequest::Ping)
+            .await
+            .map_err(|error| public(&error))
+            .map(|_| ())
+    }
+
+    async fn names(&self, reached: &Reached, request: impl Fn(Page) -> DescribeRequest) -> Result<Vec<String>> {
+        let cx = call(&reached.connection);
+        let mut all = Vec::new();
+        let mut token = None;
+        loop {
+            let page = Page {
+                token: token.take(),
+                size: None,
+            };
+            let answer = reached
+                .connector
+                .describe(&cx, request(page))
+                .await
+                .map_err(|error| public(&error))?;
+            let DescribeResponse::Names { names, next } = answer else {
+                return Err(QueryError::internal("the connector answered another question"));
+            };
+            all.extend(names.into_iter().map(|name| name.name));
+            match next {
+                Some(next) => token = Some(next),
+                None => return Ok(all),
+            }
+        }
+    }
+
+    async fn describe(&self, reached: &Reached, database: &str, table: &str) -> Result<Described> {
+        let key = (
+            reached.connection.id.clone(),
+            reached.connection.version,
+            database.to_owned(),
+            table.to_owned(),
+        );
+        if let Ok(specs) = self.specs.lock()
+            && let Some((since, described)) = specs.get(&key)
+            && since.elapsed() < FRESH
+        {
+            return Ok(described.clone());
+        }
+        let cx = call(&reached.connection);
+        let request = DescribeRequest::Table(RemoteName::table(database, table));
+        let described = match reached.connector.describe(&cx, request).await {
+            Ok(DescribeResponse::Table(spec)) => Described::Table(Arc::new(*spec)),
+            Ok(_) => return Err(QueryError::internal("the connector answered another question")),
+            Err(error) if error.kind() == ConnectorErrorKind::NotFound => Described::Missing,
+            Err(error) => return Err(public(&error)),
+        };
+        if let Ok(mut specs) = self.specs.lock() {
+            specs.retain(|_, (since, _)| since.elapsed() < FRESH);
+            // What is missing is asked again: it may be made at any moment.
+            if matches!(described, Described::Table(_)) {
+                specs.insert(key, (Instant::now(), described.clone()));
+            }
+        }
+        Ok(described)
+    }
+}
+
+fn call(connection: &Arc<Connection>) -> CallContext {
+    CallContext::new("discovery", Arc::clone(connection), PATIENCE)
+}
+
+fn public(error: &ConnectorError) -> QueryError {
+    let (code, message) = connector_error(error);
+    let cause = std::iter::successors(std::error::Error::source(error), |cause| cause.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ");
+    QueryError::new(code, message).because(cause)
+}
+
+/// What has to be stored so that the catalog agrees with the source; `None`: it agrees.
+fn difference(
+    snapshot: &Snapshot,
+    catalog: &Stored<Catalog>,
+    name: &TableName,
+    described: &Described,
+) -> Result<Option<ChangeSet>> {
+    let database = snapshot.find_database(&name.catalog, &name.database);
+    let path = snapshot.find_table(name);
+    let stored = path.as_ref().map(|path| path.table.as_ref());
+    let mut puts = Vec::new();
+    match (described, stored) {
+        (Described::Missing, None) => return Ok(None),
+        (Described::Missing, Some(table)) => puts.push(retire(table)?),
+        (Described::Table(spec), Some(table)) => {
+            let remote = remote(spec);
+            let same_object = table
+                .body
+                .remote
+                .as_ref()
+                .is_none_or(|known| known.source_id == remote.source_id || known.source_id.is_none());
+            if same_object {
+                let columns = columns(spec, &table.body.columns);
+                let known = table.body.remote.as_ref();
+                if same_columns(&columns, &table.body.columns) && known.is_some_and(|known| *known == remote) {
+                    return Ok(None);
+                }
+                let mut changed = table.clone();
+                changed.body.columns = columns;
+                changed.body.remote = Some(remote);
+                puts.push(Put::update(&changed).map_err(crate::store_error)?);
+            } else {
+                puts.push(retire(table)?);
+                puts.push(create(&table.parent, name, spec)?);
+            }
+        }
+        (Described::Table(spec), None) => {
+            let parent = match database {
+                Some(database) => database.id.clone(),
+                None => {
+                    let id = ObjectId::new();
+                    let remote_name = spec.name.database.clone();
+                    let body = Database {
+                        discovered: true,
+                        remote_name,
+                        ..Database::default()
+                    };
+                    let put = Put::create_as(id.clone(), Some(&catalog.id), &name.database, LOCAL_LAKE, &body);
+                    puts.push(put.map_err(crate::store_error)?);
+                    id
+                }
+            };
+            puts.push(create(&Some(parent), name, spec)?);
+        }
+    }
+    Ok(Some(ChangeSet {
+        expected_version: Some(snapshot.version),
+        puts,
+        principal: "discovery".to_owned(),
+        ..ChangeSet::default()
+    }))
+}
+
+fn retire(table: &Stored<Table>) -> Result<Put> {
+    let mut retired = table.clone();
+    let remote = retired.body.remote.get_or_insert_with(|| RemoteTable {
+        database: String::new(),
+        table: table.name.clone(),
+        source_id: None,
+        retired: false,
+    });
+    remote.retired = true;
+    Put::update(&retired).map_err(crate::store_error)
+}
+
+fn create(parent: &Option<ObjectId>, name: &TableName, spec: &TableSpec) -> Result<Put> {
+    let body = Table {
+        format: None,
+        location: None,
+        columns: columns(spec, &[]),
+        inferred: false,
+        partitions: PartitionMode::None,
+        options: BTreeMap::new(),
+        comment: None,
+        owner: None,
+        tags: BTreeMap::new(),
+        absent_policy_columns: lakegate_catalog::relation::AbsentPolicyColumns::Deny,
+        remote: Some(remote(spec)),
+    };
+    Put::create(parent.as_ref(), &name.table, LOCAL_LAKE, &body).map_err(crate::store_error)
+}
+
+fn remote(spec: &TableSpec) -> RemoteTable {
+    RemoteTable {
+        database: spec.name.database.clone().unwrap_or_default(),
+        table: spec.name.name.clone(),
+        source_id: spec.version.as_ref().map(|version| version.0.clone()),
+        retired: false,
+    }
+}
+
+/// The source's columns, with ids, tags and comments of those that were known under the same name.
+fn columns(spec: &TableSpec, known: &[Column]) -> Vec<Column> {
+    spec.schema
+        .fields()
+        .iter()
+        .map(|field| {
+            let name = field.name().to_lowercase();
+            let remote_name = (name != *field.name()).then(|| field.name().clone());
+            let data_type = type_text(field.data_type());
+            match known.iter().find(|column| column.name == name) {
+                Some(column) => Column {
+                    data_type,
+                    remote_name,
+                    nullable: field.is_nullable(),
+                    ..column.clone()
+                },
+                None => Column {
+                    id: ObjectId::new(),
+                    name,
+                    remote_name,
+                    data_type,
+                    nullable: field.is_nullable(),
+                    comment: None,
+                    tags: BTreeMap::new(),
+                    partition: false,
+                },
+            }
+        })
+        .collect()
+}
+
+/// Names, types and order; nullability alone is no drift.
+fn same_columns(left: &[Column], right: &[Column]) -> bool {
+    left.len() == right.len()
+        && left.iter().zip(right).all(|(left, right)| {
+            left.name == right.name && left.data_type == right.data_type && left.remote_name == right.remote_name
+        })
+}

@@ -1,0 +1,251 @@
+//! What does an engine or source error mean to the caller? A code and our own words; the engine's text goes to the log.
+
+use datafusion::{arrow::error::ArrowError, common::SchemaError, error::DataFusionError};
+use lakegate_connectors::error::{ConnectorError, ConnectorErrorKind};
+
+use crate::error::{ErrorCode, QueryError};
+
+/// Which part of the walk failed: planning errors speak of the statement, execution errors may carry values.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Phase {
+    Plan,
+    Execute,
+}
+
+/// Translates an engine error. Never passes on values, paths or candidates.
+#[must_use]
+pub fn translate(error: DataFusionError, phase: Phase) -> QueryError {
+    let (code, message) = classify(&error, phase);
+    QueryError::new(code, message).because(error)
+}
+
+fn classify(error: &DataFusionError, phase: Phase) -> (ErrorCode, String) {
+    match error {
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => classify(inner, phase),
+        DataFusionError::Shared(inner) => classify(inner, phase),
+        DataFusionError::Collection(all) => all.first().map_or_else(internal, |first| classify(first, phase)),
+        DataFusionError::SchemaError(schema, _) => schema_error(schema),
+        DataFusionError::ArrowError(arrow, _) => arrow_error(arrow, phase),
+        DataFusionError::External(source) => external(source.as_ref(), phase),
+        DataFusionError::ResourcesExhausted(_) => exhausted(error),
+        DataFusionError::NotImplemented(text) => (ErrorCode::NotSupported, statement_text(text)),
+        DataFusionError::Plan(text) => plan_error(text),
+        DataFusionError::SQL(parser, _) => (ErrorCode::SyntaxError, statement_text(&parser.to_string())),
+        DataFusionError::Execution(text) => execution_error(text, phase),
+        DataFusionError::ParquetError(_) => (ErrorCode::CorruptFile, "a file of the table cannot be read".to_owned()),
+        DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => (
+            ErrorCode::SourceFailed,
+            "the object store failed while the table was read".to_owned(),
+        ),
+        _ => internal(),
+    }
+}
+
+fn internal() -> (ErrorCode, String) {
+    (ErrorCode::Internal, "an internal error stopped the query".to_owned())
+}
+
+fn exhausted(error: &DataFusionError) -> (ErrorCode, String) {
+    if error.to_string().contains("disk") {
+        return (
+            ErrorCode::ExceededMemory,
+            "the query needs more spill space than its limit".to_owned(),
+        );
+    }
+    (
+        ErrorCode::ExceededMemory,
+        "the query needs more memory than its limit".to_owned(),
+    )
+}
+
+fn schema_error(error: &SchemaError) -> (ErrorCode, String) {
+    match error {
+        SchemaError::FieldNotFound { field, .. } => {
+            let missing = QueryError::column_not_found(&field.quoted_flat_name().replace('"', ""));
+            (missing.code, missing.message)
+        }
+        SchemaError::AmbiguousReference { field } => (
+            ErrorCode::AmbiguousName,
+            format!("column `{}` is ambiguous; qualify it with its table", field.name),
+        ),
+        SchemaError::DuplicateQualifiedField { name, .. } | SchemaError::DuplicateUnqualifiedField { name } => (
+            ErrorCode::AmbiguousName,
+            format!("the name `{name}` appears twice; give one of them another name with AS"),
+        ),
+    }
+}
+
+fn arrow_error(error: &ArrowError, phase: Phase) -> (ErrorCode, String) {
+    match error {
+        ArrowError::DivideByZero => (ErrorCode::DivisionByZero, "division by zero".to_owned()),
+        ArrowError::CastError(_) | ArrowError::ParseError(_) => (
+            ErrorCode::InvalidCast,
+            "a value cannot be converted to the type asked for".to_owned(),
+        ),
+        ArrowError::ArithmeticOverflow(_) => (
+            ErrorCode::NumericOutOfRange,
+            "a number is out of the range of its type".to_owned(),
+        ),
+        ArrowError::InvalidArgumentError(text)
+            if text.contains("too large to store") || text.contains("out of range") =>
+        {
+            (
+                ErrorCode::NumericOutOfRange,
+                "a number is out of the range of its type".to_owned(),
+            )
+        }
+        ArrowError::ExternalError(source) => external(source.as_ref(), phase),
+        ArrowError::MemoryError(_) => (
+            ErrorCode::ExceededMemory,
+            "the query needs more memory than its limit".to_owned(),
+        ),
+        ArrowError::InvalidArgumentError(_) | ArrowError::ComputeError(_) => (
+            ErrorCode::InvalidValue,
+            "a function was given a value that it does not take".to_owned(),
+        ),
+        ArrowError::NotYetImplemented(_) => (ErrorCode::NotSupported, "the engine does not implement this".to_owned()),
+        _ => internal(),
+    }
+}
+
+fn external(source: &(dyn std::error::Error + Send + Sync + 'static), phase: Phase) -> (ErrorCode, String) {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(source);
+    while let Some(error) = next {
+        if let Some(known) = error.downcast_ref::<QueryError>() {
+            return (known.code, known.message.clone());
+        }
+        if let Some(connector) = error.downcast_ref::<ConnectorError>() {
+            return connector_error(connector);
+        }
+        if let Some(engine) = error.downcast_ref::<DataFusionError>() {
+            return classify(engine, phase);
+        }
+        if let Some(arrow) = error.downcast_ref::<ArrowError>() {
+            return arrow_error(arrow, phase);
+        }
+        next = error.source();
+    }
+    internal()
+}
+
+/// Code and public text of a connector's error.
+#[must_use]
+pub fn connector_error(error: &ConnectorError) -> (ErrorCode, String) {
+    let code = match error.kind() {
+        ConnectorErrorKind::Unavailable | ConnectorErrorKind::Throttled => ErrorCode::SourceUnavailable,
+        ConnectorErrorKind::Unauthenticated | ConnectorErrorKind::AccessDenied => ErrorCode::SourceDenied,
+        ConnectorErrorKind::NotFound | ConnectorErrorKind::SchemaChanged => ErrorCode::MissingColumn,
+        ConnectorErrorKind::Unsupported => ErrorCode::NotSupported,
+        ConnectorErrorKind::Timeout => ErrorCode::ExceededTime,
+        ConnectorErrorKind::Cancelled => ErrorCode::QueryCancelled,
+        ConnectorErrorKind::LimitExceeded => ErrorCode::ExceededResult,
+        ConnectorErrorKind::SnapshotLost
+        | ConnectorErrorKind::InvalidRequest
+        | ConnectorErrorKind::Protocol
+        | ConnectorErrorKind::HandleInvalid
+        | ConnectorErrorKind::SourceFailed => {
+            if error.code() == "CORRUPT_FILE" {
+                ErrorCode::CorruptFile
+            } else {
+                ErrorCode::SourceFailed
+            }
+        }
+        ConnectorErrorKind::Internal => ErrorCode::Internal,
+    };
+    (code, error.to_string())
+}
+
+/// Plan errors speak of the statement and of visible names; candidates and hints are cut off.
+fn plan_error(text: &str) -> (ErrorCode, String) {
+    let lower = text.to_lowercase();
+    let code = if lower.contains("invalid function") || lower.contains("table function") {
+        ErrorCode::FunctionNotFound
+    } else if lower.contains("coerc")
+        || lower.contains("type mismatch")
+        || lower.contains("cannot infer common argument type")
+        || lower.contains("incompatible")
+        || lower.contains("can't be evaluated because there isn't a common type")
+        || lower.contains("no function matches")
+        || lower.contains("cannot automatically convert")
+        || lower.contains("unsupported type")
+    {
+        ErrorCode::TypeMismatch
+    } else {
+        ErrorCode::InvalidRequest
+    };
+    (code, statement_text(text))
+}
+
+fn execution_error(text: &str, phase: Phase) -> (ErrorCode, String) {
+    match phase {
+        Phase::Plan => (ErrorCode::InvalidRequest, statement_text(text)),
+        Phase::Execute if text.to_lowercase().contains("overflow") => (
+            ErrorCode::NumericOutOfRange,
+            "a number is out of the range of its type".to_owned(),
+        ),
+        Phase::Execute => (
+            ErrorCode::InvalidValue,
+            "a function was given a value that it does not take".to_owned(),
+        ),
+    }
+}
+
+/// The first sentence of the engine's text about a statement, without hints at other names.
+fn statement_text(text: &str) -> String {
+    let mut text = text.lines().next().unwrap_or_default();
+    for cut in [
+        ". Did you mean",
+        " Did you mean",
+        ". Valid fields",
+        " Valid fields",
+        ". Candidate functions",
+    ] {
+        if let Some((head, _)) = text.split_once(cut) {
+            text = head;
+        }
+    }
+    let text = text
+        .trim()
+        .trim_end_matches('.')
+        .trim_start_matches("sql parser error: ")
+        .trim_start_matches("ParserError(\"");
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) if chars.clone().next().is_some_and(char::is_lowercase) => {
+            first.to_lowercase().chain(chars).collect()
+        }
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_never_pass() {
+        let cast = DataFusionError::ArrowError(
+            Box::new(ArrowError::CastError(
+                "Cannot cast string 'CANARY' to value of Int32 type".to_owned(),
+            )),
+            None,
+        );
+        let error = translate(cast, Phase::Execute);
+        assert_eq!(error.code, ErrorCode::InvalidCast);
+        assert!(!error.to_string().contains("CANARY"));
+        let other = translate(DataFusionError::Execution("bad CANARY".to_owned()), Phase::Execute);
+        assert!(!other.to_string().contains("CANARY"));
+    }
+
+    #[test]
+    fn candidates_are_cut_off() {
+        let error = translate(
+            DataFusionError::Plan("Invalid function 'sume'.\nDid you mean 'sum'?".to_owned()),
+            Phase::Plan,
+        );
+        assert_eq!(
+            (error.code, error.to_string().as_str()),
+            (ErrorCode::FunctionNotFound, "invalid function 'sume'")
+        );
+    }
+}

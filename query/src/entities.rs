@@ -1,0 +1,236 @@
+//! What does the catalog look like to Cedar? The one mapping from objects to entities, and the decisions on objects.
+//!
+//! Not here: which rows and cells of a relation are visible (`authorize`, `govern`).
+
+mod closure;
+
+use std::{fmt, sync::Arc};
+
+use lakegate_catalog::{id::ObjectId, identity::Grantee, snapshot::Snapshot};
+use lakegate_policy::{
+    Action, Authorizer, ContextFacts, Decision, EntityUid, GrantContext, GrantLink, PolicyProblem, PolicySet,
+    PolicyText, Privilege, Request, RequestContext, Verdict, resource,
+};
+
+pub(crate) use closure::Closure;
+
+use crate::context::Caller;
+
+/// An object of a decision: Cedar entity type without namespace, and id.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ObjectRef {
+    pub entity_type: String,
+    pub id: String,
+    /// What the catalog does not know about it.
+    outside: Outside,
+}
+
+/// Facts of objects that are not in the snapshot.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+enum Outside {
+    Nothing,
+    Location { connection: String },
+    Query { workgroup: String, submitter: String },
+}
+
+impl ObjectRef {
+    /// An object of the catalog: `Table`, `Database`, `DataFilter`, `User`, …; a struct field is a `Column`.
+    #[must_use]
+    pub fn new(entity_type: &str, id: &str) -> Self {
+        Self {
+            entity_type: entity_type.to_owned(),
+            id: id.to_owned(),
+            outside: Outside::Nothing,
+        }
+    }
+
+    /// A data location (absolute, as `resolve_location` gives it) of a connection, by its id.
+    #[must_use]
+    pub fn location(uri: &str, connection: &str) -> Self {
+        let outside = Outside::Location {
+            connection: connection.to_owned(),
+        };
+        Self {
+            entity_type: "DataLocation".to_owned(),
+            id: uri.to_owned(),
+            outside,
+        }
+    }
+
+    /// A query, by the ids of its workgroup and its submitter.
+    #[must_use]
+    pub fn query(id: &str, workgroup: &str, submitter: &str) -> Self {
+        let outside = Outside::Query {
+            workgroup: workgroup.to_owned(),
+            submitter: submitter.to_owned(),
+        };
+        Self {
+            entity_type: "Query".to_owned(),
+            id: id.to_owned(),
+            outside,
+        }
+    }
+
+    /// The tenant.
+    #[must_use]
+    pub fn tenant() -> Self {
+        Self::new("Tenant", resource::TENANT)
+    }
+
+    /// The policy store.
+    #[must_use]
+    pub fn policy_store() -> Self {
+        Self::new("PolicyStore", resource::POLICY_STORE)
+    }
+
+    pub(crate) fn uid(&self) -> EntityUid {
+        resource::uid(&self.entity_type, &self.id)
+    }
+}
+
+impl fmt::Display for ObjectRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.entity_type, self.id)
+    }
+}
+
+/// Decides on objects under one snapshot and the policies published from it.
+#[derive(Clone, Debug)]
+pub struct Governor {
+    snapshot: Arc<Snapshot>,
+    policies: Arc<PolicySet>,
+}
+
+impl Governor {
+    /// `policies` must be those of [`publish`] for the same snapshot.
+    #[must_use]
+    pub fn new(snapshot: Arc<Snapshot>, policies: Arc<PolicySet>) -> Self {
+        Self { snapshot, policies }
+    }
+
+    #[must_use]
+    pub fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+
+    #[must_use]
+    pub fn policies(&self) -> &Arc<PolicySet> {
+        &self.policies
+    }
+
+    /// May the caller do this with this object? Whatever cannot be answered is Forbidden.
+    #[must_use]
+    pub fn decide(&self, caller: &Caller, request: &RequestContext, action: Action, object: &ObjectRef) -> Decision {
+        self.answer(caller, request, &[(action, object.clone())])
+            .pop()
+            .unwrap_or_else(|| forbidden("there is no answer"))
+    }
+
+    /// The answers to several questions, in their order.
+    #[must_use]
+    pub fn decide_all(
+        &self,
+        caller: &Caller,
+        request: &RequestContext,
+        questions: &[(Action, ObjectRef)],
+    ) -> Vec<Decision> {
+        self.answer(caller, request, questions)
+    }
+
+    /// As [`Governor::decide`], for `Grant` and `Revoke`.
+    #[must_use]
+    pub fn decide_grant(
+        &self,
+        caller: &Caller,
+        context: &GrantContext,
+        action: Action,
+        object: &ObjectRef,
+    ) -> Decision {
+        self.answer(caller, context, &[(action, object.clone())])
+            .pop()
+            .unwrap_or_else(|| forbidden("there is no answer"))
+    }
+
+    fn answer(&self, caller: &Caller, context: &dyn ContextFacts, questions: &[(Action, ObjectRef)]) -> Vec<Decision> {
+        let mut closure = Closure::new(&self.snapshot);
+        let gathered = closure.caller(caller).and_then(|()| {
+            closure.named_by(context)?;
+            questions.iter().try_for_each(|(_, object)| closure.object(object))
+        });
+        let authorizer = match gathered.and_then(|()| Authorizer::new(&self.policies, closure.entities())) {
+            Ok(authorizer) => authorizer,
+            Err(error) => {
+                tracing::error!(error = %error, "the entities of a request cannot be built");
+                return questions.iter().map(|_| forbidden(&error.to_string())).collect();
+            }
+        };
+        let requests: Vec<Request<'_>> = questions
+            .iter()
+            .map(|(action, object)| Request {
+                principal: caller.user.as_str(),
+                action: *action,
+                resource: object.uid(),
+                context,
+            })
+            .collect();
+        let decisions = authorizer.decide_batch(&requests);
+        for error in decisions.iter().flat_map(|decision| &decision.errors) {
+            tracing::warn!(error = %error, principal = %caller.name, "a policy could not be evaluated");
+        }
+        decisions
+    }
+}
+
+/// Builds the policies and grants in force: what the snapshot holds, validated and indexed.
+///
+/// # Errors
+/// Every problem of a policy or grant.
+pub fn publish(snapshot: &Snapshot) -> Result<PolicySet, Vec<PolicyProblem>> {
+    let policies: Vec<PolicyText> = snapshot
+        .policies
+        .iter()
+        .map(|policy| PolicyText {
+            id: policy.name.clone(),
+            resolved: policy.body.resolved.clone(),
+        })
+        .collect();
+    let mut links = Vec::with_capacity(snapshot.grants.len());
+    let mut problems = Vec::new();
+    for grant in &snapshot.grants {
+        let body = &grant.body;
+        match body.privilege.parse::<Privilege>() {
+            Ok(privilege) => links.push(GrantLink {
+                id: grant.id.as_str().to_owned(),
+                privilege,
+                principal: grantee(&body.to),
+                resource: resource::uid(&body.object.entity_type, body.object.id.as_str()),
+                expires_ms: body.expires.map(|end| end.timestamp_millis()),
+            }),
+            Err(error) => {
+                let remedy = "name a Cedar action in kebab-case, or `all`";
+                problems.push(PolicyProblem::new(error.to_string(), remedy).of(grant.id.as_str()));
+            }
+        }
+    }
+    match PolicySet::build(&policies, &links) {
+        Ok(set) if problems.is_empty() => Ok(set),
+        Ok(_) => Err(problems),
+        Err(more) => Err(problems.into_iter().chain(more).collect()),
+    }
+}
+
+fn grantee(to: &Grantee) -> EntityUid {
+    let (entity_type, id): (_, &ObjectId) = match to {
+        Grantee::User(id) => ("User", id),
+        Grantee::Role(id) => ("Role", id),
+    };
+    resource::uid(entity_type, id.as_str())
+}
+
+pub(crate) fn forbidden(error: &str) -> Decision {
+    Decision {
+        verdict: Verdict::Forbidden,
+        policies: Vec::new(),
+        errors: vec![error.to_owned()],
+    }
+}

@@ -1,0 +1,324 @@
+//! Which entities must a decision see? The principal with all its roles, each object with all its ancestors.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lakegate_catalog::{
+    id::ObjectId,
+    object::Stored,
+    relation::{Column, Table, TableFormat, View, ViewSecurity},
+    snapshot::Snapshot,
+};
+use lakegate_policy::{ContextFacts, Entity, EntityUid, PolicyError, resource};
+
+use super::{ObjectRef, Outside};
+use crate::context::Caller;
+
+/// Gathers entities, each once.
+#[derive(Debug)]
+pub(crate) struct Closure<'a> {
+    snapshot: &'a Snapshot,
+    found: BTreeMap<String, Entity>,
+}
+
+type Gathered<T = ()> = Result<T, PolicyError>;
+
+impl<'a> Closure<'a> {
+    pub(crate) fn new(snapshot: &'a Snapshot) -> Self {
+        Self {
+            snapshot,
+            found: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn entities(&self) -> Vec<Entity> {
+        self.found.values().cloned().collect()
+    }
+
+    fn add(&mut self, entity: Entity) {
+        self.found.insert(entity.uid().to_string(), entity);
+    }
+
+    /// The caller, with the roles that the token brought. A user that is not stored is not there: everything is denied.
+    pub(crate) fn caller(&mut self, caller: &Caller) -> Gathered {
+        self.user_with(&caller.user, &caller.extra_roles)
+    }
+
+    /// What the context of a request names.
+    pub(super) fn named_by(&mut self, context: &dyn ContextFacts) -> Gathered {
+        context.references().iter().try_for_each(|uid| {
+            let object = ObjectRef::new(uid.type_name().basename(), uid.id().unescaped());
+            // The caller is there already, with more roles than the store knows.
+            if self.found.contains_key(&uid.to_string()) {
+                Ok(())
+            } else {
+                self.object(&object)
+            }
+        })
+    }
+
+    /// An object with its ancestors. What the snapshot does not hold is left out, and decisions on it are Forbidden.
+    pub(crate) fn object(&mut self, object: &ObjectRef) -> Gathered {
+        if self.found.contains_key(&object.uid().to_string()) {
+            return Ok(());
+        }
+        let id = &ObjectId::from_stored(object.id.as_str());
+        match (object.entity_type.as_str(), &object.outside) {
+            ("DataLocation", Outside::Location { connection }) => {
+                self.connection(&ObjectId::from_stored(connection.as_str()))?;
+                let parent = resource::uid("Connection", connection);
+                let location = resource::data_location(&object.id, parent, &object.id, &BTreeMap::new())?;
+                self.add(location);
+                Ok(())
+            }
+            ("Query", Outside::Query { workgroup, submitter }) => {
+                self.workgroup(&ObjectId::from_stored(workgroup.as_str()))?;
+                self.add(resource::query(&object.id, workgroup, submitter)?);
+                Ok(())
+            }
+            ("Catalog", _) => self.catalog(id),
+            ("Column", _) => self.column_by_id(id),
+            ("ColumnMask", _) => self.mask(id),
+            ("Connection", _) => self.connection(id),
+            ("DataFilter", _) => self.filter(id),
+            ("Database", _) => self.database(id),
+            ("Role", _) => self.roles(vec![id.clone()]),
+            ("Table", _) => self.table(id),
+            ("TagKey", _) => {
+                if self.snapshot.tag(id).is_some() {
+                    self.add(resource::tag_key(&object.id)?);
+                }
+                Ok(())
+            }
+            ("User", _) => self.user_with(id, &[]),
+            ("View", _) => self.view(id),
+            ("Workgroup", _) => self.workgroup(id),
+            _ => Ok(()),
+        }
+    }
+
+    fn user_with(&mut self, id: &ObjectId, extra_roles: &[ObjectId]) -> Gathered {
+        let Some(user) = self.snapshot.user(id) else {
+            return Ok(());
+        };
+        let body = &user.body;
+        let direct: BTreeSet<&ObjectId> = body
+            .roles
+            .iter()
+            .chain(extra_roles)
+            .filter(|role| self.snapshot.role(role).is_some())
+            .collect();
+        let roles: Vec<&str> = direct.iter().map(|role| role.as_str()).collect();
+        let entity = resource::user(id.as_str(), &body.kind, body.clearance, &roles, &body.attributes)?;
+        let direct = direct.into_iter().cloned().collect();
+        self.add(entity);
+        self.roles(direct)
+    }
+
+    fn roles(&mut self, mut open: Vec<ObjectId>) -> Gathered {
+        let mut seen = BTreeSet::new();
+        while let Some(id) = open.pop() {
+            let Some(role) = self.snapshot.role(&id) else { continue };
+            if !seen.insert(id.clone()) {
+                continue;
+            }
+            let parents: Vec<&ObjectId> = role
+                .body
+                .member_of
+                .iter()
+                .filter(|role| self.snapshot.role(role).is_some())
+                .collect();
+            let names: Vec<&str> = parents.iter().map(|role| role.as_str()).collect();
+            let entity = resource::role(id.as_str(), &names)?;
+            open.extend(parents.into_iter().cloned());
+            self.add(entity);
+        }
+        Ok(())
+    }
+
+    fn workgroup(&mut self, id: &ObjectId) -> Gathered {
+        if self.snapshot.workgroup(id).is_some() {
+            self.add(resource::workgroup(id.as_str())?);
+        }
+        Ok(())
+    }
+
+    fn connection(&mut self, id: &ObjectId) -> Gathered {
+        if let Some(connection) = self.snapshot.connection(id) {
+            self.add(resource::connection(
+                id.as_str(),
+                &connection.body.connector,
+                &BTreeMap::new(),
+            )?);
+        }
+        Ok(())
+    }
+
+    fn catalog(&mut self, id: &ObjectId) -> Gathered {
+        if let Some(catalog) = self.snapshot.catalog(id) {
+            let tags = self.snapshot.effective_tags_of_catalog(id);
+            self.add(resource::catalog(
+                id.as_str(),
+                Some(catalog.body.connection.as_str()),
+                &tags,
+            )?);
+        }
+        Ok(())
+    }
+
+    fn database(&mut self, id: &ObjectId) -> Gathered {
+        let Some(database) = self.snapshot.database(id) else {
+            return Ok(());
+        };
+        let Some(catalog) = &database.parent else { return Ok(()) };
+        self.catalog(catalog)?;
+        let tags = self.snapshot.effective_tags_of_database(id);
+        self.add(resource::database(id.as_str(), catalog.as_str(), &tags)?);
+        Ok(())
+    }
+
+    pub(crate) fn table(&mut self, id: &ObjectId) -> Gathered {
+        match self.snapshot.table(id) {
+            Some(table) => self.table_entity(&table.clone()),
+            None => Ok(()),
+        }
+    }
+
+    fn table_entity(&mut self, table: &Stored<Table>) -> Gathered {
+        let Some(database) = &table.parent else { return Ok(()) };
+        self.database(database)?;
+        let kind = match (&table.body.format, &table.body.remote) {
+            (Some(TableFormat::Parquet), _) => "parquet",
+            (Some(TableFormat::Csv), _) => "csv",
+            (Some(TableFormat::Ndjson), _) => "ndjson",
+            (None, _) => "remote",
+        };
+        let tags = self.snapshot.effective_tags_of_table(&table.id);
+        let owner = self.snapshot.owner_role(&table.body.owner);
+        self.add(resource::table(
+            table.id.as_str(),
+            database.as_str(),
+            kind,
+            owner.as_str(),
+            &tags,
+        )?);
+        Ok(())
+    }
+
+    fn view(&mut self, id: &ObjectId) -> Gathered {
+        let Some(view) = self.snapshot.view(id).cloned() else {
+            return Ok(());
+        };
+        self.view_entity(&view)
+    }
+
+    fn view_entity(&mut self, view: &Stored<View>) -> Gathered {
+        let Some(database) = &view.parent else { return Ok(()) };
+        self.database(database)?;
+        let definer = matches!(view.body.security, ViewSecurity::Definer(_));
+        let tags = self.snapshot.effective_tags_of_view(&view.id);
+        let owner = self.snapshot.owner_role(&view.body.owner);
+        self.add(resource::view(
+            view.id.as_str(),
+            database.as_str(),
+            owner.as_str(),
+            definer,
+            &tags,
+        )?);
+        Ok(())
+    }
+
+    fn column_by_id(&mut self, id: &ObjectId) -> Gathered {
+        let column_id = id.column().unwrap_or_else(|| id.clone());
+        let Some(path) = self.snapshot.column_path(&column_id) else {
+            return Ok(());
+        };
+        self.table(&path.table.id)?;
+        self.column(&path.table.id, &path.column)?;
+        if *id != column_id {
+            self.field(id, &column_id, &path.column)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// A column of a table whose entity is there.
+    pub(crate) fn column(&mut self, table: &ObjectId, column: &Column) -> Gathered {
+        let tags = self.snapshot.effective_tags_of_column(&column.id);
+        let parent = resource::uid("Table", table.as_str());
+        self.add(resource::column(
+            column.id.as_str(),
+            parent,
+            &column.name,
+            &column.data_type,
+            &tags,
+        )?);
+        Ok(())
+    }
+
+    /// A field of a struct column whose entity is there: the fields above it lie between.
+    pub(crate) fn field(&mut self, id: &ObjectId, column_id: &ObjectId, column: &Column) -> Gathered {
+        let path = id.as_str().get(column_id.as_str().len() + 1..).unwrap_or_default();
+        let parts = lakegate_catalog::name::split_name(path).unwrap_or_default();
+        let tags = self.snapshot.effective_tags_of_column(column_id);
+        let mut parent = column_id.clone();
+        for depth in 1..=parts.len() {
+            let above: Vec<String> = parts.iter().take(depth).cloned().collect();
+            let id = column_id.field(&above);
+            let name = format!("{}.{}", column.name, above.join("."));
+            self.add(resource::column(
+                id.as_str(),
+                resource::uid("Column", parent.as_str()),
+                &name,
+                "",
+                &tags,
+            )?);
+            parent = id;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn filter(&mut self, id: &ObjectId) -> Gathered {
+        let Some(filter) = self.snapshot.data_filter(id) else {
+            return Ok(());
+        };
+        let Some(relation) = &filter.parent else { return Ok(()) };
+        let (filter, relation) = (filter.clone(), relation.clone());
+        let relation = self.relation(&relation)?;
+        let tags = self.snapshot.effective_tags_of_filter(id);
+        self.add(resource::data_filter(
+            id.as_str(),
+            relation,
+            &filter.name,
+            "sql",
+            filter.body.restrictive,
+            &tags,
+        )?);
+        Ok(())
+    }
+
+    fn relation(&mut self, id: &ObjectId) -> Gathered<EntityUid> {
+        if self.snapshot.table(id).is_some() {
+            self.table(id)?;
+            return Ok(resource::uid("Table", id.as_str()));
+        }
+        self.view(id)?;
+        Ok(resource::uid("View", id.as_str()))
+    }
+
+    pub(crate) fn mask(&mut self, id: &ObjectId) -> Gathered {
+        let Some(mask) = self.snapshot.column_mask(id).cloned() else {
+            return Ok(());
+        };
+        let Some(column) = &mask.parent else { return Ok(()) };
+        self.column_by_id(column)?;
+        let tags = self.snapshot.effective_tags_of_mask(id);
+        self.add(resource::column_mask(
+            id.as_str(),
+            column.as_str(),
+            &mask.body.func,
+            mask.body.rank,
+            &tags,
+        )?);
+        Ok(())
+    }
+}

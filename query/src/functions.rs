@@ -1,0 +1,3 @@
+//! Which functions of our own does the engine run?
+
+pub(crate) mod mask;

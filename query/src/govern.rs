@@ -1,0 +1,26 @@
+//! How does a relation become a barrier that shows only what its decision allows?
+//!
+//! Normative: governance.md §3, §4.1, §5 and §6. Modules in reading order.
+
+pub mod column_mask;
+pub mod row_filter;
+
+mod cell;
+mod scope;
+
+mod leakproof;
+mod source_predicate;
+
+mod inner_plan;
+mod open_source;
+mod policy_filter;
+pub mod scan_exec;
+pub mod table;
+
+mod failure;
+mod scan_meter;
+
+pub mod invariant;
+
+pub use open_source::prune_declared;
+pub use table::{GovernedTable, TableSource};

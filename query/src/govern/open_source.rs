@@ -1,0 +1,229 @@
+//! How is the source of a governed scan opened? Pruned by the policy first, then by the user's leakproof conditions.
+
+use std::sync::Arc;
+
+use datafusion::{
+    arrow::datatypes::SchemaRef,
+    datasource::memory::MemorySourceConfig,
+    execution::runtime_env::RuntimeEnv,
+    logical_expr::{Expr, Operator},
+    physical_expr::PhysicalExpr,
+    physical_plan::ExecutionPlan,
+};
+use lakegate_connectors::{
+    error::ConnectorError,
+    files::{self, AbsentPolicyColumns, FileList, FileScan, FileTable, Format, MetadataCache},
+    predicate::Predicate,
+    scan::ColumnRef,
+};
+
+use object_store::ObjectStore;
+use tokio::runtime::Handle;
+
+use super::{
+    inner_plan::physical,
+    row_filter::{all, binary, relaxed},
+    scan_meter::QueryScanMeter,
+    source_predicate::conjuncts,
+    table::{GovernedTable, TableSource},
+};
+use crate::{
+    engine_error::connector_error,
+    error::{ErrorCode, QueryError, Result},
+    federate::scan_exec::{ConnectorScan, plan_scan},
+};
+
+/// What is wanted of a source.
+pub(super) struct SourceRequest {
+    /// Into the raw columns, ascending.
+    pub(super) needed: Vec<usize>,
+    /// Leakproof conditions of the user, by raw names.
+    pub(super) filters: Vec<Predicate>,
+    pub(super) limit: Option<usize>,
+    pub(super) target_partitions: usize,
+    pub(super) batch_size: usize,
+    pub(super) runtime: Arc<RuntimeEnv>,
+}
+
+/// The files of a table, as listed for this query.
+struct Files<'a> {
+    table: &'a FileTable,
+    listed: &'a FileList,
+    cache: &'a Arc<MetadataCache>,
+}
+
+impl GovernedTable {
+    /// The scan of the needed raw columns.
+    pub(super) async fn open(&self, request: SourceRequest) -> Result<Arc<dyn ExecutionPlan>> {
+        let meter = &self.cx.meter;
+        if self.scope.restricted && !self.grant.read_stats {
+            meter.set_restricted();
+        }
+        match &self.source {
+            TableSource::Memory { schema, batches } => {
+                let parts: &[Vec<_>] = &[batches.clone()];
+                let scan = MemorySourceConfig::try_new_exec(parts, Arc::clone(schema), Some(request.needed))
+                    .map_err(QueryError::internal)?;
+                Ok(scan)
+            }
+            TableSource::Files { table, files, cache } => {
+                self.files(
+                    &Files {
+                        table,
+                        listed: files,
+                        cache,
+                    },
+                    request,
+                )
+                .await
+            }
+            TableSource::Connector {
+                connector,
+                connection,
+                spec,
+            } => {
+                // A limit is a hint for the source only where nothing is left to filter here.
+                let limit = request
+                    .limit
+                    .filter(|_| self.scope.predicate.is_none() && request.filters.is_empty());
+                let request = ConnectorScan {
+                    cx: Arc::clone(&self.cx),
+                    name: self.grant.path.connection.name.clone(),
+                    connector: Arc::clone(connector),
+                    connection: Arc::clone(connection),
+                    spec: Arc::clone(spec),
+                    columns: request.needed,
+                    guard: self.scope.guard.clone(),
+                    filters: request.filters,
+                    limit,
+                    target_partitions: request.target_partitions,
+                    batch_size: request.batch_size,
+                };
+                plan_scan(request).await
+            }
+        }
+    }
+
+    async fn files(&self, files: &Files<'_>, request: SourceRequest) -> Result<Arc<dyn ExecutionPlan>> {
+        let table = files.table;
+        let store_url = files::store_url(&table.connection).map_err(source)?;
+        let policy = pruning(&self.scope.guard, table, &self.raw)?;
+        // INVARIANT: the policy prunes alone first; what it leaves is what rule 6 and the shown figures are about.
+        let visible = pruned(table, files.listed, policy.as_ref());
+        if !self.scope.policy_columns.is_empty() && table.absent == AbsentPolicyColumns::Deny {
+            let store = request.runtime.object_store(&store_url).map_err(QueryError::internal)?;
+            let names: Vec<String> = self.names(&self.scope.policy_columns);
+            let absent = absent_columns(table.clone(), visible.clone(), names, store, Arc::clone(files.cache)).await?;
+            if let Some((column, file)) = absent.first() {
+                return Err(self.absent(column, file));
+            }
+        }
+        let skipped = if table.absent == AbsentPolicyColumns::Deny {
+            self.scope.policy_columns.clone()
+        } else {
+            Vec::new()
+        };
+        // Upper bound: sizes of the files that the policy leaves, whatever is projected from them.
+        self.cx
+            .meter
+            .add_governed(visible.files.iter().map(|file| file.object_meta.size).sum());
+        let user = pruning(&all(request.filters), table, &self.raw)?;
+        let left = pruned(table, &visible, user.as_ref());
+        let both: Vec<_> = policy.into_iter().chain(user).collect();
+        let scan = FileScan {
+            table,
+            files: &left,
+            projection: request.needed,
+            prune: datafusion::physical_expr::conjunction_opt(both),
+            policy_columns: skipped,
+            target_partitions: request.target_partitions,
+            batch_size: request.batch_size,
+            meter: Arc::new(QueryScanMeter {
+                meter: Arc::clone(&self.cx.meter),
+                connection: self.grant.path.connection.name.clone(),
+            }),
+            cache: Arc::clone(files.cache),
+            store_url,
+        };
+        files::scan(scan).map_err(source)
+    }
+
+    fn names(&self, columns: &[usize]) -> Vec<String> {
+        columns
+            .iter()
+            .filter_map(|at| self.raw.fields().get(*at))
+            .map(|field| field.name().clone())
+            .collect()
+    }
+
+    /// Rule 6; the file is told to the log only.
+    fn absent(&self, column: &str, file: &str) -> QueryError {
+        let name = self.grant.name();
+        QueryError::new(
+            ErrorCode::MissingColumn,
+            format!("table `{name}` cannot be read until its declaration fits its source"),
+        )
+        .because(format!("policy column `{column}` is absent from `{file}`"))
+    }
+}
+
+/// Pairs of column and file. On a thread of its own: the compiler cannot prove that the future of `check_policy_columns`
+/// may move between threads (rust-lang/rust#102211).
+async fn absent_columns(
+    table: FileTable,
+    visible: FileList,
+    names: Vec<String>,
+    store: Arc<dyn ObjectStore>,
+    cache: Arc<MetadataCache>,
+) -> Result<Vec<(String, String)>> {
+    let runtime = Handle::current();
+    let check = move || runtime.block_on(files::check_policy_columns(&table, &visible, &names, &store, &cache));
+    tokio::task::spawn_blocking(check)
+        .await
+        .map_err(QueryError::internal)?
+        .map_err(source)
+}
+
+/// The partitions of a declared table that the policy leaves, so that hidden ones are not even listed; for use before
+/// `list_files`.
+///
+/// # Errors
+/// Those of [`GovernedTable::new`], and `PARTITION_MISMATCH`.
+pub fn prune_declared(governed: &GovernedTable, table: &FileTable) -> Result<FileTable> {
+    match pruning(&governed.scope.guard, table, &governed.raw)? {
+        Some(predicate) => files::prune_declared(table, &predicate).map_err(source),
+        None => Ok(table.clone()),
+    }
+}
+
+/// The part of a condition that may skip data: over columns that come in their declared type and are no floats.
+fn pruning(condition: &Predicate, table: &FileTable, raw: &SchemaRef) -> Result<Option<Arc<dyn PhysicalExpr>>> {
+    let text = matches!(table.format, Format::Csv | Format::Ndjson);
+    let usable = |column: &ColumnRef| {
+        let name = column.column.as_str();
+        let partition = table.partition_columns.iter().any(|field| field.name() == name);
+        let float = raw
+            .field_with_name(name)
+            .map_or(true, |field| field.data_type().is_floating());
+        (partition || !text) && !float
+    };
+    let condition = relaxed(condition, &usable);
+    let expr: Option<Expr> = conjuncts(&condition)
+        .into_iter()
+        .reduce(|left, right| binary(left, Operator::And, right));
+    expr.map(|expr| physical(&expr, raw))
+        .transpose()
+        .map_err(QueryError::internal)
+}
+
+fn pruned(table: &FileTable, files: &FileList, predicate: Option<&Arc<dyn PhysicalExpr>>) -> FileList {
+    predicate.map_or_else(
+        || files.clone(),
+        |predicate| files::prune_partitions(table, files, predicate),
+    )
+}
+
+fn source(error: ConnectorError) -> QueryError {
+    let (code, message) = connector_error(&error);
+    QueryError::new(code, message).because(error)
+}

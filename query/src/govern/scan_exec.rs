@@ -1,0 +1,210 @@
+//! What does the rest of a plan see of a governed relation? A leaf with visible columns; the inner plan is hidden.
+//!
+//! governance.md §6.1: everything that the engine could push, swap, fold or trust is refused by the trait's defaults.
+
+use std::{fmt, sync::Arc};
+
+use datafusion::{
+    arrow::{
+        array::{RecordBatch, RecordBatchOptions},
+        datatypes::SchemaRef,
+    },
+    common::tree_node::TreeNodeRecursion,
+    config::ConfigOptions,
+    error::{DataFusionError, Result},
+    execution::{SendableRecordBatchStream, TaskContext},
+    physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr},
+    physical_plan::{
+        ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
+        ReplaceChildrenOptions,
+        execution_plan::{Boundedness, EmissionType, SchedulingType, reset_plan_states},
+        filter_pushdown::{ChildPushdownResult, FilterPushdownPhase, FilterPushdownPropagation},
+        metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet},
+        stream::RecordBatchStreamAdapter,
+    },
+};
+use futures::StreamExt;
+use lakegate_catalog::name::TableName;
+
+use super::{failure::sanitised, policy_filter::Mark};
+use crate::context::QueryContext;
+
+/// The barrier around one governed scan.
+pub struct GovernedScanExec {
+    cx: Arc<QueryContext>,
+    relation: TableName,
+    /// Accepted conditions of the user, as text over visible columns.
+    filters: Vec<String>,
+    mark: Mark,
+    inner: Arc<dyn ExecutionPlan>,
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl GovernedScanExec {
+    pub(super) fn new(
+        cx: Arc<QueryContext>,
+        relation: TableName,
+        filters: Vec<String>,
+        mark: Mark,
+        schema: SchemaRef,
+        inner: Arc<dyn ExecutionPlan>,
+    ) -> Self {
+        // The partition count only: no order, no equivalences, no constants of raw values.
+        let partitions = inner.output_partitioning().partition_count();
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(schema),
+            Partitioning::UnknownPartitioning(partitions),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        )
+        .with_scheduling_type(SchedulingType::Cooperative);
+        Self {
+            cx,
+            relation,
+            filters,
+            mark,
+            inner,
+            properties: Arc::new(properties),
+            metrics: ExecutionPlanMetricsSet::new(),
+        }
+    }
+
+    pub(super) fn mark(&self) -> &Mark {
+        &self.mark
+    }
+
+    /// For the invariant only.
+    pub(super) fn inner(&self) -> &Arc<dyn ExecutionPlan> {
+        &self.inner
+    }
+}
+
+impl fmt::Debug for GovernedScanExec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Plans are printed with `{:?}` in error texts: nothing of the inside.
+        f.debug_struct("GovernedScanExec")
+            .field("relation", &self.relation)
+            .finish_non_exhaustive()
+    }
+}
+
+impl DisplayAs for GovernedScanExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let schema = self.schema();
+        let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        write!(
+            f,
+            "GovernedScanExec: relation={}, columns=[{}]",
+            self.relation,
+            columns.join(", ")
+        )?;
+        if !self.filters.is_empty() {
+            write!(f, ", filters=[{}]", self.filters.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+impl ExecutionPlan for GovernedScanExec {
+    fn name(&self) -> &'static str {
+        "GovernedScanExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        // No dynamic filter is kept in this version, so none is shown.
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        if children.is_empty() {
+            Ok(self)
+        } else {
+            Err(DataFusionError::Internal("a governed scan has no inputs".to_owned()))
+        }
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+    }
+
+    fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
+        let inner = reset_plan_states(Arc::clone(&self.inner))?;
+        let (cx, mark) = (Arc::clone(&self.cx), self.mark.clone());
+        Ok(Arc::new(Self::new(
+            cx,
+            self.relation.clone(),
+            self.filters.clone(),
+            mark,
+            self.schema(),
+            inner,
+        )))
+    }
+
+    fn handle_child_pushdown_result(
+        &self,
+        _: FilterPushdownPhase,
+        result: ChildPushdownResult,
+        _: &ConfigOptions,
+    ) -> Result<FilterPushdownPropagation<Arc<dyn ExecutionPlan>>> {
+        Ok(FilterPushdownPropagation::all_unsupported(result))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let metrics = BaselineMetrics::new(&self.metrics, partition);
+        let inner = self.inner.execute(partition, context).map_err(sanitised)?;
+        let (schema, cx) = (self.schema(), Arc::clone(&self.cx));
+        let output = Arc::clone(&schema);
+        let batches = std::panic::AssertUnwindSafe(inner).catch_unwind().map(move |item| {
+            let _timer = metrics.elapsed_compute().timer();
+            cx.check().map_err(|error| DataFusionError::External(Box::new(error)))?;
+            let batch = item
+                .unwrap_or_else(|_| Err(DataFusionError::Internal("a decoder panicked".to_owned())))
+                .and_then(|batch| dressed(batch, &output))
+                .map_err(sanitised)?;
+            metrics.record_output(batch.num_rows());
+            Ok(batch)
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, ended_by_error(batches))))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+}
+
+/// The batch under the visible schema: no metadata of the source, visible names.
+fn dressed(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(
+        Arc::clone(schema),
+        batch.columns().to_vec(),
+        &options,
+    )?)
+}
+
+/// Nothing follows the first error: a stream that panicked must not be polled again.
+fn ended_by_error(
+    batches: impl futures::Stream<Item = Result<RecordBatch>> + Send + 'static,
+) -> impl futures::Stream<Item = Result<RecordBatch>> + Send + 'static {
+    batches.scan(false, |failed, item| {
+        let next = if *failed { None } else { Some(item) };
+        *failed = matches!(next, Some(Err(_)));
+        std::future::ready(next)
+    })
+}

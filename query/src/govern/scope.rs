@@ -1,0 +1,242 @@
+//! What does a decision mean for the raw columns of a source? The row predicate, the cells, and what both read.
+
+mod column;
+mod filter;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use datafusion::{
+    arrow::datatypes::{DataType, Field, Schema, SchemaRef},
+    logical_expr::{Expr, Operator, lit},
+};
+use lakegate_catalog::relation::Column;
+use lakegate_connectors::predicate::Predicate;
+use lakegate_policy::{Clear, RowScope};
+
+use self::filter::CompiledFilter;
+use super::{
+    leakproof::ClearColumns,
+    row_filter::{FilterInputs, all, any, binary, raw_column},
+};
+use crate::{
+    authorize::{LeafFacts, RelationGrant, leaves},
+    context::QueryContext,
+    error::{ErrorCode, QueryError, Result},
+};
+
+/// The columns of a source: declared and as they come, in one order.
+#[derive(Clone, Debug)]
+pub(super) struct SourceColumns {
+    /// Names of the source, declared types.
+    pub(super) declared: SchemaRef,
+    /// As the scan yields them: text formats give text for scalars.
+    pub(super) raw: SchemaRef,
+}
+
+impl SourceColumns {
+    /// The field of a catalog column: by the source's spelling, else by name without case, if only one has it.
+    fn find(&self, column: &Column) -> Option<usize> {
+        let name = column.remote_name.as_deref().unwrap_or(&column.name);
+        let fields = self.declared.fields();
+        if let Some(exact) = fields.iter().position(|field| field.name() == name) {
+            return Some(exact);
+        }
+        let folded = name.to_lowercase();
+        let mut alike = fields
+            .iter()
+            .enumerate()
+            .filter(|(_, field)| field.name().to_lowercase() == folded);
+        match (alike.next(), alike.next()) {
+            (Some((at, _)), None) => Some(at),
+            _ => None,
+        }
+    }
+
+    fn declared_type(&self, at: usize) -> Option<&DataType> {
+        self.declared.fields().get(at).map(|field| field.data_type())
+    }
+
+    fn raw_field(&self, at: usize) -> Option<(&str, &DataType)> {
+        self.raw
+            .fields()
+            .get(at)
+            .map(|field| (field.name().as_str(), field.data_type()))
+    }
+
+    /// The text that comes must be converted to the declared type.
+    fn is_text_for(&self, at: usize) -> bool {
+        self.raw_field(at).map(|(_, data_type)| data_type) != self.declared_type(at)
+    }
+}
+
+/// One column that the caller sees.
+#[derive(Clone, Debug)]
+pub(super) struct VisibleColumn {
+    pub(super) field: Arc<Field>,
+    /// Over raw columns; evaluated on visible rows only.
+    pub(super) cell: Expr,
+    /// Raw name and type, if it is clear on every visible row and comes in its declared type.
+    clear: Option<(String, DataType)>,
+}
+
+/// A decision, compiled.
+#[derive(Clone, Debug)]
+pub(super) struct Scope {
+    pub(super) schema: SchemaRef,
+    pub(super) columns: Vec<VisibleColumn>,
+    /// TRUE on visible rows; `None`: every row is visible.
+    pub(super) predicate: Option<Expr>,
+    /// Holds wherever `predicate` does, by raw names; for sources and pruning.
+    pub(super) guard: Predicate,
+    /// Raw columns that the row scope, the masks and the restrictive filters read.
+    pub(super) policy_columns: Vec<usize>,
+    /// A row filter or a mask applies.
+    pub(super) restricted: bool,
+}
+
+impl ClearColumns for Scope {
+    fn clear(&self, visible: &str) -> Option<(&str, &DataType)> {
+        let column = self.columns.iter().find(|column| column.field.name() == visible)?;
+        column
+            .clear
+            .as_ref()
+            .map(|(name, data_type)| (name.as_str(), data_type))
+    }
+}
+
+/// What compiling needs to know.
+pub(super) struct Compiler<'a> {
+    pub(super) cx: &'a QueryContext,
+    pub(super) grant: &'a RelationGrant,
+    pub(super) source: &'a SourceColumns,
+    inputs: FilterInputs,
+    leaves: Vec<LeafFacts>,
+    policy_columns: BTreeSet<usize>,
+}
+
+impl<'a> Compiler<'a> {
+    pub(super) fn new(cx: &'a QueryContext, grant: &'a RelationGrant, source: &'a SourceColumns) -> Self {
+        let leaves = leaves(&grant.path.table);
+        Self {
+            cx,
+            grant,
+            source,
+            inputs: inputs(cx),
+            leaves,
+            policy_columns: BTreeSet::new(),
+        }
+    }
+
+    /// Compiles the decision.
+    ///
+    /// # Errors
+    /// `SCHEMA_CHANGED` (one text for all causes) if a policy or a visible column does not fit the source.
+    pub(super) fn compile(mut self) -> Result<Scope> {
+        let (rows, guard) = self.rows()?;
+        let columns = self.visible()?;
+        let schema = Arc::new(Schema::new(
+            columns
+                .iter()
+                .map(|column| Arc::clone(&column.field))
+                .collect::<Vec<_>>(),
+        ));
+        let access = &self.grant.access;
+        let masked = access.visible_columns().any(|column| column.clear != Clear::Always);
+        let restricted = access.rows != RowScope::All || !access.restrictive.is_empty() || masked;
+        let mut conjuncts = self.validity();
+        conjuncts.extend(rows);
+        let predicate = conjuncts
+            .into_iter()
+            .reduce(|left, right| binary(left, Operator::And, right));
+        Ok(Scope {
+            schema,
+            columns,
+            predicate,
+            guard,
+            policy_columns: self.policy_columns.into_iter().collect(),
+            restricted,
+        })
+    }
+
+    /// Rule 4: some permissive filter, and every restrictive one.
+    fn rows(&mut self) -> Result<(Vec<Expr>, Predicate)> {
+        let access = &self.grant.access;
+        let (mut conjuncts, mut guards) = (Vec::new(), Vec::new());
+        match &access.rows {
+            RowScope::All => {}
+            RowScope::None => return Ok((vec![lit(false)], Predicate::False)),
+            RowScope::AnyOf(ids) => {
+                let (some, guard) = self.some(ids)?;
+                conjuncts.push(some);
+                guards.push(guard);
+            }
+        }
+        for id in &access.restrictive {
+            let CompiledFilter { expr, guard } = self.filter(id)?;
+            conjuncts.push(expr);
+            guards.push(guard);
+        }
+        Ok((conjuncts, all(guards)))
+    }
+
+    /// Where one of these filters IS TRUE.
+    fn some(&mut self, ids: &[String]) -> Result<(Expr, Predicate)> {
+        let filters = ids.iter().map(|id| self.filter(id)).collect::<Result<Vec<_>>>()?;
+        let (exprs, guards): (Vec<Expr>, Vec<Predicate>) =
+            filters.into_iter().map(|filter| (filter.expr, filter.guard)).unzip();
+        let some = exprs
+            .into_iter()
+            .reduce(|left, right| binary(left, Operator::Or, right));
+        Ok((some.unwrap_or_else(|| lit(false)), any(guards)))
+    }
+
+    /// Rule 6: a text in a policy column that has no value of its type makes its row invisible.
+    fn validity(&self) -> Vec<Expr> {
+        let text_columns = self.policy_columns.iter().filter(|at| self.source.is_text_for(**at));
+        text_columns
+            .filter_map(|at| {
+                let (name, _) = self.source.raw_field(*at)?;
+                let absent = Expr::IsNull(Box::new(raw_column(name)));
+                Some(binary(
+                    absent,
+                    Operator::Or,
+                    Expr::IsNotNull(Box::new(self.typed(*at)?)),
+                ))
+            })
+            .collect()
+    }
+
+    /// A raw column in its declared type, for policies: NULL where a text has no value.
+    fn typed(&self, at: usize) -> Option<Expr> {
+        let (name, _) = self.source.raw_field(at)?;
+        let raw = raw_column(name);
+        if !self.source.is_text_for(at) {
+            return Some(raw);
+        }
+        Some(Expr::TryCast(datafusion::logical_expr::TryCast::new(
+            Box::new(raw),
+            self.source.declared_type(at)?.clone(),
+        )))
+    }
+
+    /// One generic denial, whatever does not fit (governance.md §9.4, C1).
+    fn unfit(&self) -> QueryError {
+        let name = self.grant.name();
+        QueryError::new(
+            ErrorCode::MissingColumn,
+            format!("table `{name}` cannot be read until its declaration fits its source"),
+        )
+    }
+}
+
+fn inputs(cx: &QueryContext) -> FilterInputs {
+    let user = cx.snapshot.user(&cx.caller.user);
+    FilterInputs {
+        principal_id: cx.caller.user.as_str().to_owned(),
+        principal_name: user.map_or_else(|| cx.caller.name.clone(), |user| user.name.clone()),
+        tags: user.map(|user| user.body.attributes.clone()).unwrap_or_default(),
+        now: cx.now,
+        purpose: cx.request.purpose.clone(),
+        workgroup: Some(cx.workgroup.clone()).filter(|name| !name.is_empty()),
+    }
+}

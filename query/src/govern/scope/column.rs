@@ -1,0 +1,209 @@
+//! What does the caller see of each column? Rule 5 of governance.md §3, struct fields included.
+
+use std::sync::Arc;
+
+use datafusion::{
+    arrow::datatypes::{DataType, Field, Fields},
+    common::ScalarValue,
+    logical_expr::{Expr, Operator, lit},
+};
+use lakegate_catalog::{id::ObjectId, relation::Column};
+use lakegate_policy::{Clear, ColumnAccess, MaskChoice};
+
+use super::{Compiler, VisibleColumn};
+use crate::{
+    error::Result,
+    govern::{
+        cell::CellFunction,
+        column_mask,
+        row_filter::{FilterFunction, binary, raw_column},
+    },
+};
+
+/// A leaf with its decision.
+type Decided = (Vec<String>, ColumnAccess);
+
+/// A value that may be shown, and the condition under which it is clear; `None`: always.
+struct Shown {
+    cell: Expr,
+    data_type: DataType,
+    clear: Option<Expr>,
+}
+
+impl Compiler<'_> {
+    /// The visible columns in the order of the table.
+    pub(super) fn visible(&mut self) -> Result<Vec<VisibleColumn>> {
+        let columns = self.grant.path.table.body.columns.clone();
+        let mut visible = Vec::new();
+        for (at, column) in columns.iter().enumerate() {
+            let decided: Vec<Decided> = self
+                .leaves
+                .iter()
+                .zip(&self.grant.access.columns)
+                .filter(|(leaf, access)| leaf.column == at && access.id == leaf.id.as_str())
+                .map(|(leaf, access)| (leaf.path.clone(), access.clone()))
+                .collect();
+            if decided.iter().any(|(_, access)| access.is_visible()) {
+                visible.push(self.column(column, &decided)?);
+            }
+        }
+        Ok(visible)
+    }
+
+    fn column(&mut self, column: &Column, decided: &[Decided]) -> Result<VisibleColumn> {
+        let at = self.source.find(column).ok_or_else(|| self.unfit())?;
+        let declared = self.source.declared_type(at).ok_or_else(|| self.unfit())?.clone();
+        let (name, _) = self.source.raw_field(at).ok_or_else(|| self.unfit())?;
+        let name = name.to_owned();
+        let always = decided.iter().all(|(_, access)| access.clear == Clear::Always);
+        let text = self.source.is_text_for(at);
+        let nullable = self.source.raw.fields().get(at).is_none_or(|field| field.is_nullable());
+        let shown = if always {
+            let raw = raw_column(&name);
+            let cell = if text { converted(column, raw, &declared) } else { raw };
+            Shown {
+                cell,
+                data_type: declared.clone(),
+                clear: None,
+            }
+        } else {
+            self.part(column, at, &raw_column(&name), &declared, decided, 0)?
+                .ok_or_else(|| self.unfit())?
+        };
+        Ok(VisibleColumn {
+            // A masked or cell-limited column is nullable; no metadata either way.
+            field: Arc::new(Field::new(&column.name, shown.data_type, nullable || !always)),
+            cell: shown.cell,
+            clear: (always && !text && !declared.is_nested()).then_some((name, declared)),
+        })
+    }
+
+    /// A column or a field at `depth` of its path; `None`: nothing of it is visible.
+    fn part(
+        &mut self,
+        column: &Column,
+        at: usize,
+        raw: &Expr,
+        data_type: &DataType,
+        decided: &[Decided],
+        depth: usize,
+    ) -> Result<Option<Shown>> {
+        match (data_type, decided) {
+            (_, [(path, access)]) if path.len() == depth => self.leaf(column, at, raw, data_type, access),
+            (DataType::Struct(members), _) => self.composed(column, at, raw, members, decided, depth),
+            // The source has another shape than the catalog says.
+            _ => Err(self.unfit()),
+        }
+    }
+
+    fn composed(
+        &mut self,
+        column: &Column,
+        at: usize,
+        raw: &Expr,
+        members: &Fields,
+        decided: &[Decided],
+        depth: usize,
+    ) -> Result<Option<Shown>> {
+        let (mut fields, mut cells, mut clear) = (Vec::new(), Vec::new(), lit(true));
+        for member in members {
+            let below: Vec<Decided> = decided
+                .iter()
+                .filter(|(path, _)| {
+                    path.get(depth)
+                        .is_some_and(|name| name.to_lowercase() == member.name().to_lowercase())
+                })
+                .cloned()
+                .collect();
+            let value = FilterFunction::Field(member.name().clone()).call(vec![raw.clone()]);
+            let shown = if below.is_empty() {
+                None
+            } else {
+                self.part(column, at, &value, member.data_type(), &below, depth + 1)?
+            };
+            let Some(shown) = shown else {
+                // A struct with a hidden field is never NULL as a whole: that would tell of the field.
+                clear = lit(false);
+                continue;
+            };
+            if let Some(condition) = shown.clear {
+                clear = binary(clear, Operator::And, condition);
+            }
+            fields.push(Arc::new(Field::new(member.name(), shown.data_type, true)));
+            cells.push(shown.cell);
+        }
+        if fields.is_empty() {
+            return Ok(None);
+        }
+        let fields = Fields::from(fields);
+        let arguments = [raw.clone(), clear.clone()].into_iter().chain(cells).collect();
+        let cell = CellFunction::Struct(fields.clone()).call(arguments);
+        Ok(Some(Shown {
+            cell,
+            data_type: DataType::Struct(fields),
+            clear: Some(clear),
+        }))
+    }
+
+    fn leaf(
+        &mut self,
+        column: &Column,
+        at: usize,
+        raw: &Expr,
+        data_type: &DataType,
+        access: &ColumnAccess,
+    ) -> Result<Option<Shown>> {
+        if !access.is_visible() {
+            return Ok(None);
+        }
+        let text = self.source.is_text_for(at);
+        let typed = |raw: Expr| if text { converted(column, raw, data_type) } else { raw };
+        let other = match &access.mask {
+            MaskChoice::Mask(id) => {
+                // A masked column is a policy column: its bad values never come this far.
+                self.policy_columns.insert(at);
+                self.mask(id, typed(raw.clone()), data_type, &access.id)?
+            }
+            MaskChoice::None | MaskChoice::NullByTie => null(data_type),
+        };
+        let (cell, clear) = match &access.clear {
+            Clear::Always => (typed(raw.clone()), None),
+            Clear::Never => (other, Some(lit(false))),
+            Clear::Where(ids) => {
+                let (condition, _) = self.some(ids)?;
+                let shown = typed(CellFunction::Keep.call(vec![condition.clone(), raw.clone()]));
+                (
+                    CellFunction::Choose.call(vec![condition.clone(), shown, other]),
+                    Some(condition),
+                )
+            }
+        };
+        Ok(Some(Shown {
+            cell,
+            data_type: data_type.clone(),
+            clear,
+        }))
+    }
+
+    fn mask(&self, id: &str, value: Expr, data_type: &DataType, column: &str) -> Result<Expr> {
+        let stored = self
+            .cx
+            .snapshot
+            .column_mask(&ObjectId::from_stored(id))
+            .ok_or_else(|| self.unfit())?;
+        let mask = column_mask::check(&stored.body.func, data_type).map_err(|problem| self.unfit().because(problem))?;
+        Ok(mask.function(&self.cx.salt, column).call(value))
+    }
+}
+
+fn converted(column: &Column, raw: Expr, data_type: &DataType) -> Expr {
+    CellFunction::Convert {
+        column: column.name.clone(),
+        to: data_type.clone(),
+    }
+    .call(vec![raw])
+}
+
+fn null(data_type: &DataType) -> Expr {
+    Expr::Literal(ScalarValue::try_from(data_type).unwrap_or(ScalarValue::Null), None)
+}

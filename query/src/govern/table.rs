@@ -1,0 +1,255 @@
+//! How does a table look to the statement that may see part of it? As a table that has only that part.
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use datafusion::{
+    arrow::{
+        array::RecordBatch,
+        datatypes::{Field, Schema, SchemaRef},
+    },
+    catalog::{Session, TableProvider},
+    datasource::TableType,
+    error::{DataFusionError, Result as EngineResult},
+    logical_expr::{Expr, TableProviderFilterPushDown},
+    physical_plan::ExecutionPlan,
+};
+use lakegate_connectors::{
+    connection::Connection,
+    connector::Connector,
+    files::{FileList, FileTable, MetadataCache, raw_schema},
+    predicate::Predicate,
+    table_spec::TableSpec,
+};
+
+use super::{
+    inner_plan::InnerPlan,
+    leakproof,
+    open_source::SourceRequest,
+    policy_filter::Mark,
+    scan_exec::GovernedScanExec,
+    scope::{Compiler, Scope, SourceColumns},
+};
+use crate::{
+    authorize::RelationGrant,
+    context::QueryContext,
+    error::{ErrorCode, QueryError, Result},
+};
+
+/// Where the rows of a governed table come from.
+#[derive(Clone, Debug)]
+pub enum TableSource {
+    /// Files of one listing; the session's runtime knows their store under `store_url(&table.connection)`.
+    Files {
+        table: Arc<FileTable>,
+        files: Arc<FileList>,
+        cache: Arc<MetadataCache>,
+    },
+    /// A table of a source that answers scans itself.
+    Connector {
+        connector: Arc<dyn Connector>,
+        connection: Arc<Connection>,
+        spec: Arc<TableSpec>,
+    },
+    /// Rows in memory: the governed information schema, and tests.
+    Memory {
+        schema: SchemaRef,
+        batches: Vec<RecordBatch>,
+    },
+}
+
+impl TableSource {
+    fn columns(&self) -> SourceColumns {
+        match self {
+            Self::Files { table, .. } => {
+                let raw = raw_schema(table);
+                let declared = table.file_schema.fields().iter().chain(&table.partition_columns);
+                // In the order of the raw columns: a file column of a partition column's name is not among them.
+                let declared: Vec<Arc<Field>> = raw
+                    .fields()
+                    .iter()
+                    .filter_map(|field| {
+                        declared
+                            .clone()
+                            .filter(|known| known.name() == field.name())
+                            .next_back()
+                            .cloned()
+                    })
+                    .collect();
+                SourceColumns {
+                    declared: Arc::new(Schema::new(declared)),
+                    raw,
+                }
+            }
+            Self::Connector { spec, .. } => SourceColumns {
+                declared: Arc::clone(&spec.schema),
+                raw: Arc::clone(&spec.schema),
+            },
+            Self::Memory { schema, .. } => SourceColumns {
+                declared: Arc::clone(schema),
+                raw: Arc::clone(schema),
+            },
+        }
+    }
+}
+
+/// A relation of one statement, as its principal may see it.
+pub struct GovernedTable {
+    pub(super) cx: Arc<QueryContext>,
+    pub(super) grant: RelationGrant,
+    pub(super) source: TableSource,
+    pub(super) scope: Scope,
+    pub(super) raw: SchemaRef,
+}
+
+impl GovernedTable {
+    /// Compiles the decision for a source.
+    ///
+    /// # Errors
+    /// `TABLE_NOT_FOUND` if nothing of it may be read, `PLAN_INVARIANT` if the decision is of another epoch, and
+    /// `SCHEMA_CHANGED`, in one text for all causes, if policies or visible columns do not fit the source.
+    pub fn new(cx: Arc<QueryContext>, grant: RelationGrant, source: TableSource) -> Result<Self> {
+        if !grant.is_readable() {
+            return Err(QueryError::table_not_found(&grant.name()));
+        }
+        if grant.epoch != cx.snapshot.version {
+            return Err(QueryError::new(
+                ErrorCode::PlanInvariant,
+                "a decision belongs to another policy version",
+            ));
+        }
+        let columns = source.columns();
+        let scope = Compiler::new(&cx, &grant, &columns).compile()?;
+        Ok(Self {
+            cx,
+            grant,
+            source,
+            scope,
+            raw: columns.raw,
+        })
+    }
+
+    /// The visible columns.
+    #[must_use]
+    pub fn visible_schema(&self) -> SchemaRef {
+        Arc::clone(&self.scope.schema)
+    }
+
+    /// A row filter or mask applies to the caller.
+    #[must_use]
+    pub fn is_restricted(&self) -> bool {
+        self.scope.restricted
+    }
+
+    fn leakproof(&self, filter: &Expr) -> Option<Predicate> {
+        leakproof::translate(filter, &self.scope)
+    }
+
+    async fn governed(
+        &self,
+        session: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        self.cx.check()?;
+        let columns = &self.scope.columns;
+        let chosen: Vec<_> = match projection {
+            Some(wanted) => wanted.iter().filter_map(|at| columns.get(*at)).collect(),
+            None => columns.iter().collect(),
+        };
+        let accepted = filters
+            .iter()
+            .map(|filter| self.leakproof(filter))
+            .collect::<Option<Vec<_>>>();
+        let accepted = accepted.ok_or_else(|| QueryError::internal("a condition was pushed that is not leakproof"))?;
+        let schema: SchemaRef = Arc::new(Schema::new(
+            chosen
+                .iter()
+                .map(|column| Arc::clone(&column.field))
+                .collect::<Vec<_>>(),
+        ));
+        let mark = Mark {
+            digest: self.grant.digest,
+            epoch: self.grant.epoch,
+            query: self.cx.query.clone(),
+        };
+        let plan = InnerPlan {
+            scope: &self.scope,
+            mark: mark.clone(),
+            raw: &self.raw,
+            columns: chosen,
+            filters: &accepted,
+            limit,
+        };
+        let request = SourceRequest {
+            needed: plan.needed(),
+            filters: accepted.clone(),
+            limit,
+            target_partitions: session.config().target_partitions(),
+            batch_size: session.config().batch_size(),
+            runtime: Arc::clone(session.runtime_env()),
+        };
+        let source = self.open(request).await?;
+        let inner = plan.over(source, session).map_err(QueryError::internal)?;
+        let shown = filters.iter().map(|filter| unqualified(filter).to_string()).collect();
+        Ok(Arc::new(GovernedScanExec::new(
+            Arc::clone(&self.cx),
+            self.grant.name(),
+            shown,
+            mark,
+            schema,
+            inner,
+        )))
+    }
+}
+
+fn unqualified(filter: &Expr) -> Expr {
+    use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+    let bare = filter.clone().transform(|expr| {
+        Ok(match expr {
+            Expr::Column(column) => Transformed::yes(super::row_filter::raw_column(&column.name)),
+            other => Transformed::no(other),
+        })
+    });
+    bare.data().unwrap_or_else(|_| filter.clone())
+}
+
+impl fmt::Debug for GovernedTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GovernedTable")
+            .field("relation", &self.grant.name())
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl TableProvider for GovernedTable {
+    fn schema(&self) -> SchemaRef {
+        self.visible_schema()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> EngineResult<Vec<TableProviderFilterPushDown>> {
+        let answer = |filter: &&Expr| match self.leakproof(filter) {
+            Some(_) => TableProviderFilterPushDown::Exact,
+            None => TableProviderFilterPushDown::Unsupported,
+        };
+        Ok(filters.iter().map(answer).collect())
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> EngineResult<Arc<dyn ExecutionPlan>> {
+        self.governed(state, projection, filters, limit)
+            .await
+            .map_err(|error| DataFusionError::External(Box::new(error)))
+    }
+}

@@ -1,0 +1,173 @@
+//! Which objects may a caller know of? Relations that may be described or read, and the containers above them.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use lakegate_catalog::{
+    object::Stored,
+    relation::{Catalog, Column, Database},
+    snapshot::TablePath,
+};
+use lakegate_policy::Action;
+
+use crate::{
+    authorize::{self, RelationGrant, leaves},
+    context::{Caller, QueryContext},
+    entities::{Governor, ObjectRef},
+};
+
+/// The lake as one caller may know it.
+#[derive(Debug)]
+pub struct Viewer {
+    governor: Governor,
+    cx: Arc<QueryContext>,
+}
+
+impl Viewer {
+    /// A viewer outside of any query.
+    #[must_use]
+    pub fn new(governor: &Governor, caller: &Caller) -> Self {
+        Self {
+            governor: governor.clone(),
+            cx: QueryContext::observing(governor, caller),
+        }
+    }
+
+    /// A viewer within a query, under the governor's snapshot.
+    #[must_use]
+    pub fn within(governor: &Governor, cx: &QueryContext) -> Self {
+        let cx = cx.under(Arc::clone(governor.snapshot()), Arc::clone(governor.policies()));
+        Self {
+            governor: governor.clone(),
+            cx,
+        }
+    }
+
+    /// The decisions behind the view.
+    #[must_use]
+    pub fn governor(&self) -> &Governor {
+        &self.governor
+    }
+
+    /// Catalogs that may be described, or hold something that is listed; by name.
+    #[must_use]
+    pub fn catalogs(&self) -> Vec<Arc<Stored<Catalog>>> {
+        let mut found: Vec<_> = self
+            .governor
+            .snapshot()
+            .catalogs
+            .iter()
+            .filter(|catalog| self.describes("Catalog", catalog.id.as_str()) || !self.databases(catalog).is_empty())
+            .cloned()
+            .collect();
+        found.sort_by(|left, right| left.name.cmp(&right.name));
+        found
+    }
+
+    /// The catalog of this name, if it is listed.
+    #[must_use]
+    pub fn catalog(&self, name: &str) -> Option<Arc<Stored<Catalog>>> {
+        let catalog = self.governor.snapshot().find_catalog(name)?;
+        let listed = self.describes("Catalog", catalog.id.as_str()) || !self.databases(catalog).is_empty();
+        listed.then(|| Arc::clone(catalog))
+    }
+
+    /// Databases of a catalog that may be described, or hold something that is listed; by name.
+    #[must_use]
+    pub fn databases(&self, catalog: &Stored<Catalog>) -> Vec<Arc<Stored<Database>>> {
+        let snapshot = self.governor.snapshot();
+        let mut found: Vec<_> = snapshot
+            .databases_of(&catalog.id)
+            .into_iter()
+            .filter(|database| self.describes("Database", database.id.as_str()) || self.holds_listed(database))
+            .cloned()
+            .collect();
+        found.sort_by(|left, right| left.name.cmp(&right.name));
+        found
+    }
+
+    /// The database of this name, if it is listed.
+    #[must_use]
+    pub fn database(&self, catalog: &str, name: &str) -> Option<Arc<Stored<Database>>> {
+        let database = self.governor.snapshot().find_database(catalog, name)?;
+        let listed = self.describes("Database", database.id.as_str()) || self.holds_listed(database);
+        listed.then(|| Arc::clone(database))
+    }
+
+    /// Tables of a database that may be described or read; by name.
+    #[must_use]
+    pub fn tables(&self, database: &Stored<Database>) -> Vec<TablePath> {
+        let snapshot = self.governor.snapshot();
+        let mut found: Vec<_> = snapshot
+            .tables_of(&database.id)
+            .into_iter()
+            .filter_map(|table| snapshot.table_path(&table.id))
+            .filter(|path| self.lists(path))
+            .collect();
+        found.sort_by(|left, right| left.table.name.cmp(&right.table.name));
+        found
+    }
+
+    /// Columns of a table that may be read or described, in order; `None`: the table is not listed.
+    #[must_use]
+    pub fn columns(&self, path: &TablePath) -> Option<Vec<Column>> {
+        let grant = authorize::decide(&self.cx, path).ok()?;
+        if !grant.can_describe && !grant.is_readable() {
+            return None;
+        }
+        let questions: Vec<(Action, ObjectRef)> = path
+            .table
+            .body
+            .columns
+            .iter()
+            .map(|column| (Action::Describe, ObjectRef::new("Column", column.id.as_str())))
+            .collect();
+        let described = self.governor.decide_all(&self.cx.caller, &self.cx.request, &questions);
+        let readable = readable_columns(&grant);
+        let visible = path
+            .table
+            .body
+            .columns
+            .iter()
+            .enumerate()
+            .zip(described)
+            .filter(|((position, _), described)| {
+                described.is_allowed() || grant.is_readable() && readable.contains(position)
+            });
+        Some(visible.map(|((_, column), _)| column.clone()).collect())
+    }
+
+    /// May the caller do this with the object?
+    #[must_use]
+    pub fn may(&self, action: Action, object: &ObjectRef) -> bool {
+        self.governor
+            .decide(&self.cx.caller, &self.cx.request, action, object)
+            .is_allowed()
+    }
+
+    fn describes(&self, entity_type: &str, id: &str) -> bool {
+        self.may(Action::Describe, &ObjectRef::new(entity_type, id))
+    }
+
+    fn holds_listed(&self, database: &Stored<Database>) -> bool {
+        let snapshot = self.governor.snapshot();
+        snapshot
+            .tables_of(&database.id)
+            .into_iter()
+            .filter_map(|table| snapshot.table_path(&table.id))
+            .any(|path| self.lists(&path))
+    }
+
+    fn lists(&self, path: &TablePath) -> bool {
+        authorize::decide(&self.cx, path).is_ok_and(|grant| grant.can_describe || grant.is_readable())
+    }
+}
+
+/// Positions of the columns of which at least one leaf may be read.
+fn readable_columns(grant: &RelationGrant) -> BTreeSet<usize> {
+    leaves(&grant.path.table)
+        .iter()
+        .zip(&grant.access.columns)
+        .filter(|(_, access)| access.is_visible())
+        .map(|(leaf, _)| leaf.column)
+        .collect()
+}

@@ -1,0 +1,255 @@
+//! How does a parsed statement become a plan that may run? Resolve, authorize, build governed relations, plan, prove.
+//!
+//! Runs on a planning thread. Every relation is authorized, and has its audit event, before any of them is opened.
+
+use std::sync::Arc;
+
+use datafusion::{
+    arrow::{datatypes::SchemaRef, record_batch::RecordBatch},
+    catalog::TableProvider,
+    common::ParamValues,
+    execution::{SendableRecordBatchStream, SessionState, TaskContext},
+    physical_plan::{ExecutionPlan, execute_stream, memory::MemoryStream},
+    sql::parser::Statement as EngineStatement,
+};
+use lakegate_catalog::{Store, audit::AuditEvent, name::TableName, snapshot::Snapshot};
+use lakegate_connectors::files::MetadataCache;
+
+use crate::{
+    authorize::{self, Attempt, RelationGrant},
+    context::QueryContext,
+    discover::Discovery,
+    engine_error::{Phase, translate},
+    entities::Governor,
+    error::{QueryError, Result},
+    govern::{invariant, table::GovernedTable},
+    metadata::{self, visible::Viewer},
+    output, parameters,
+    parse::{Parsed, StatementKind, token_limits::too_complex},
+    resolve::{Defaults, Relation, Target, resolve},
+    service::SubmitRequest,
+    session::{QueryStores, Sessions, catalogs::GovernedCatalogs},
+    source,
+};
+
+/// Most columns of a result.
+const MAX_COLUMNS: usize = 5_000;
+
+/// What planning needs beside the statement.
+#[derive(Debug)]
+pub struct Planner<'a> {
+    pub store: &'a Store,
+    pub sessions: &'a Sessions,
+    pub discovery: &'a Discovery,
+    pub footers: &'a Arc<MetadataCache>,
+}
+
+/// A statement to be planned.
+#[derive(Debug)]
+pub struct Statement {
+    pub cx: Arc<QueryContext>,
+    pub governor: Arc<Governor>,
+    pub parsed: Parsed,
+    pub request: SubmitRequest,
+}
+
+/// A plan that passed the invariant, or rows that are known already.
+pub struct Planned {
+    /// Under which catalog and policies.
+    pub version: i64,
+    work: Work,
+}
+
+enum Work {
+    Plan(Arc<dyn ExecutionPlan>, Arc<TaskContext>),
+    Rows(SchemaRef, Vec<RecordBatch>),
+}
+
+impl std::fmt::Debug for Planned {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Planned")
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Planned {
+    /// Starts the plan.
+    ///
+    /// # Errors
+    /// When an operator cannot start.
+    pub fn execute(self, cx: &QueryContext) -> Result<SendableRecordBatchStream> {
+        match self.work {
+            Work::Rows(schema, batches) => {
+                let rows =
+                    MemoryStream::try_new(batches, schema, None).map_err(|error| translate(error, Phase::Execute))?;
+                Ok(Box::pin(rows))
+            }
+            Work::Plan(plan, task) => {
+                invariant::check(&plan, cx)?;
+                let stream = execute_stream(plan, task).map_err(|error| translate(error, Phase::Execute))?;
+                Ok(output::plain(stream))
+            }
+        }
+    }
+}
+
+/// The plan or the failure, each with the attempts that have to be audited.
+pub type PlanOutcome = std::result::Result<(Planned, Vec<AuditEvent>), (QueryError, Vec<AuditEvent>)>;
+
+/// Plans a statement.
+///
+/// # Errors
+/// Everything that makes the statement fail before its first row, with the audit attempts so far.
+pub async fn plan(planner: &Planner<'_>, statement: Statement) -> PlanOutcome {
+    let mut attempts = Vec::new();
+    match stages(planner, statement, &mut attempts).await {
+        Ok(planned) => Ok((planned, attempts)),
+        Err(error) => Err((error, attempts)),
+    }
+}
+
+async fn stages(planner: &Planner<'_>, statement: Statement, attempts: &mut Vec<AuditEvent>) -> Result<Planned> {
+    let Statement {
+        mut cx,
+        mut governor,
+        parsed,
+        request,
+    } = statement;
+    let defaults = Defaults::of(&request, &cx.snapshot);
+    if let StatementKind::Metadata(question) = &parsed.kind {
+        let asked = metadata::Asked {
+            governor: &governor,
+            cx: &cx,
+            discovery: planner.discovery,
+            store: planner.store,
+        };
+        let (schema, batches) = metadata::answer(&asked, question, &defaults, attempts).await?;
+        return Ok(Planned {
+            version: cx.snapshot.version,
+            work: Work::Rows(schema, batches),
+        });
+    }
+    let resolved = resolve(&parsed, &defaults, Arc::clone(&cx.snapshot), planner.discovery).await?;
+    if resolved.snapshot.version != cx.snapshot.version {
+        governor = Arc::new(republish(&resolved.snapshot)?);
+        cx = cx.under(Arc::clone(&resolved.snapshot), Arc::clone(governor.policies()));
+    }
+    let authorized = authorize_all(&cx, &governor, &resolved.relations, attempts)?;
+    let mut stores = QueryStores::default();
+    let mut relations: Vec<(TableName, Arc<dyn TableProvider>)> = Vec::new();
+    for (relation, grant) in authorized {
+        let provider: Arc<dyn TableProvider> = match grant {
+            Some(grant) => {
+                let opened = source::open(planner, &cx, &grant, &mut stores).await?;
+                Arc::new(GovernedTable::new(Arc::clone(&cx), grant, opened)?)
+            }
+            None => {
+                let asked = metadata::Asked {
+                    governor: &governor,
+                    cx: &cx,
+                    discovery: planner.discovery,
+                    store: planner.store,
+                };
+                metadata::information::table(&asked, &relation.name).await?
+            }
+        };
+        relations.push((relation.name, provider));
+    }
+    let session = planner
+        .sessions
+        .open(&cx, stores, GovernedCatalogs::new(relations), &defaults)
+        .map_err(|error| translate(error, Phase::Plan))?;
+    let work = match parsed.kind {
+        StatementKind::Query(query) => {
+            let plan = physical(&session, *query, &request, &cx).await?;
+            Work::Plan(plan, session.task_ctx())
+        }
+        StatementKind::Explain(query) => {
+            let plan = physical(&session, *query, &request, &cx).await?;
+            let (schema, batches) = metadata::explained(&plan)?;
+            Work::Rows(schema, batches)
+        }
+        StatementKind::Metadata(_) => return Err(QueryError::internal("a metadata statement was planned")),
+    };
+    Ok(Planned {
+        version: cx.snapshot.version,
+        work,
+    })
+}
+
+fn republish(snapshot: &Arc<Snapshot>) -> Result<Governor> {
+    let policies =
+        crate::entities::publish(snapshot).map_err(|_| QueryError::internal("the stored policies do not publish"))?;
+    Ok(Governor::new(Arc::clone(snapshot), Arc::new(policies)))
+}
+
+type Authorized = Vec<(Relation, Option<RelationGrant>)>;
+
+/// Decides about every relation; all of them are audited, and the first refusal in order of names is the answer.
+fn authorize_all(
+    cx: &QueryContext,
+    governor: &Governor,
+    relations: &[Relation],
+    attempts: &mut Vec<AuditEvent>,
+) -> Result<Authorized> {
+    let mut granted = Vec::with_capacity(relations.len());
+    let mut refusal = None;
+    for relation in relations {
+        let attempt = match &relation.target {
+            Target::Table(path) => authorize::authorize(cx, std::slice::from_ref(path)).pop(),
+            Target::Information => {
+                granted.push((relation.clone(), None));
+                continue;
+            }
+            Target::Missing => Some(authorize::missing(cx, &relation.name)),
+            Target::Unreachable(error) => Some(unreachable(cx, governor, &relation.name, error)),
+        };
+        let Some(attempt) = attempt else {
+            return Err(QueryError::internal("a relation was not decided"));
+        };
+        attempts.push(attempt.event);
+        match attempt.grant {
+            Ok(grant) => granted.push((relation.clone(), Some(grant))),
+            Err(error) => {
+                refusal.get_or_insert(error);
+            }
+        }
+    }
+    match refusal {
+        Some(error) => Err(error),
+        None => Ok(granted),
+    }
+}
+
+/// A source that does not answer is told to those who may know the catalog; to others the table is missing.
+fn unreachable(cx: &QueryContext, governor: &Governor, name: &TableName, error: &QueryError) -> Attempt {
+    let mut attempt = authorize::missing(cx, name);
+    if Viewer::within(governor, cx).catalog(&name.catalog).is_some() {
+        attempt.grant = Err(QueryError::new(error.code, error.message.clone()));
+        attempt.event.outcome = error.code.text().to_owned();
+    }
+    attempt
+}
+
+async fn physical(
+    session: &SessionState,
+    query: EngineStatement,
+    request: &SubmitRequest,
+    cx: &QueryContext,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let failed = |error| translate(error, Phase::Plan);
+    let mut logical = session.statement_to_plan(query).await.map_err(failed)?;
+    if !request.parameters.is_empty() {
+        let values = parameters::values(&request.parameters)?;
+        logical = logical.with_param_values(ParamValues::from(values)).map_err(failed)?;
+    }
+    let columns = logical.schema().fields().len();
+    if columns > MAX_COLUMNS {
+        return Err(too_complex("columns of the result", columns, MAX_COLUMNS));
+    }
+    let plan = session.create_physical_plan(&logical).await.map_err(failed)?;
+    // INVARIANT: no plan leaves this function without the proof that every leaf is governed.
+    invariant::check(&plan, cx)?;
+    Ok(plan)
+}

@@ -1,0 +1,131 @@
+//! Which relations does a statement mean? Names become paths of one snapshot; discovered tables are described first.
+//!
+//! Nothing is decided here: a relation that is missing is carried on as missing, so that hidden and missing ones take the
+//! same way out (P7).
+
+use std::sync::Arc;
+
+use datafusion::common::TableReference;
+use lakegate_catalog::{
+    name::TableName,
+    snapshot::{Snapshot, TablePath},
+};
+
+use crate::{
+    discover::Discovery,
+    error::{ErrorCode, QueryError, Result},
+    parse::Parsed,
+    service::SubmitRequest,
+};
+
+/// Database of unqualified names where the request has none.
+const DEFAULT_DATABASE: &str = "default";
+/// Database that shows what is visible of its catalog.
+pub const INFORMATION_SCHEMA: &str = "information_schema";
+
+/// Where unqualified names resolve.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Defaults {
+    pub catalog: String,
+    pub database: String,
+}
+
+impl Defaults {
+    /// The request's, else the default catalog of the lake and the database `default`.
+    #[must_use]
+    pub fn of(request: &SubmitRequest, snapshot: &Snapshot) -> Self {
+        let catalog = request.catalog.as_ref().map(|name| name.to_lowercase());
+        let catalog = catalog.or_else(|| snapshot.default_catalog().map(|catalog| catalog.name.to_lowercase()));
+        let database = request.database.as_ref().map(|name| name.to_lowercase());
+        Self {
+            catalog: catalog.unwrap_or_default(),
+            database: database.unwrap_or_else(|| DEFAULT_DATABASE.to_owned()),
+        }
+    }
+
+    /// Completes a reference.
+    #[must_use]
+    pub fn complete(&self, reference: &TableReference) -> TableName {
+        let catalog = reference.catalog().unwrap_or(&self.catalog);
+        let database = reference.schema().unwrap_or(&self.database);
+        TableName::new(catalog, database, reference.table())
+    }
+}
+
+/// A statement whose names are resolved in one snapshot.
+#[derive(Debug)]
+pub struct Resolved {
+    pub snapshot: Arc<Snapshot>,
+    pub relations: Vec<Relation>,
+}
+
+/// A relation that the statement names.
+#[derive(Clone, Debug)]
+pub struct Relation {
+    pub name: TableName,
+    pub target: Target,
+}
+
+/// What a name stands for.
+#[derive(Clone, Debug)]
+pub enum Target {
+    Table(TablePath),
+    /// `information_schema.NAME`.
+    Information,
+    Missing,
+    /// Not known here, and its source could not be asked: told only to those who may know the catalog.
+    Unreachable(Arc<QueryError>),
+}
+
+/// Resolves all relations of a statement.
+///
+/// # Errors
+/// `SYNTAX_ERROR` for an unqualified name without a default catalog.
+pub async fn resolve(
+    parsed: &Parsed,
+    defaults: &Defaults,
+    snapshot: Arc<Snapshot>,
+    discovery: &Discovery,
+) -> Result<Resolved> {
+    let mut names = Vec::with_capacity(parsed.relations.len());
+    for reference in &parsed.relations {
+        if reference.catalog().is_none() && defaults.catalog.is_empty() {
+            return Err(QueryError::new(
+                ErrorCode::InvalidRequest,
+                format!("`{reference}` needs a catalog: there is no default one; write `catalog.database.table`"),
+            ));
+        }
+        names.push(defaults.complete(reference));
+    }
+    names.sort();
+    names.dedup();
+    let mut snapshot = snapshot;
+    let mut unreachable = Vec::new();
+    for name in names.iter().filter(|name| name.database != INFORMATION_SCHEMA) {
+        match discovery.refresh(Arc::clone(&snapshot), name).await {
+            Ok(newer) => snapshot = newer,
+            Err(error) => unreachable.push((name.clone(), Arc::new(error))),
+        }
+    }
+    let relations = names
+        .into_iter()
+        .map(|name| {
+            let target = target(&snapshot, &name, &unreachable);
+            Relation { name, target }
+        })
+        .collect();
+    Ok(Resolved { snapshot, relations })
+}
+
+fn target(snapshot: &Snapshot, name: &TableName, unreachable: &[(TableName, Arc<QueryError>)]) -> Target {
+    if name.database == INFORMATION_SCHEMA {
+        return Target::Information;
+    }
+    if let Some(path) = snapshot.find_table(name) {
+        return Target::Table(path);
+    }
+    match unreachable.iter().find(|(unreached, _)| unreached == name) {
+        Some((_, error)) => Target::Unreachable(Arc::clone(error)),
+        None => Target::Missing,
+    }
+}

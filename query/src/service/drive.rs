@@ -1,0 +1,352 @@
+//! How does a stored query run to its end? Resolve, authorize, plan, admit, execute; then one final state with its usage.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
+
+use chrono::Utc;
+use datafusion::arrow::{datatypes::SchemaRef, record_batch::RecordBatch};
+use futures::{FutureExt, StreamExt, stream};
+use lakegate_catalog::{
+    audit::AuditEvent,
+    record::{QueryEnd, QueryFailure, QueryStart, QueryState, ResultLocation},
+};
+use tokio::sync::mpsc;
+
+use super::{Inner, RunError, RunningQuery, final_state, prepare::Prepared};
+use crate::{
+    admit::Slot,
+    audit::event,
+    context::QueryContext,
+    engine_error::{Phase, translate},
+    error::{ErrorCode, QueryError, Result},
+    plan::{self, PlanOutcome, Planned},
+    plan_thread,
+    results::{ResultWriter, Written},
+};
+
+/// Times that the final state is tried to be stored before it is left to recovery.
+const END_ATTEMPTS: u32 = 8;
+
+/// What a streaming caller is sent.
+#[derive(Debug)]
+pub enum Message {
+    Schema(SchemaRef),
+    Batch(RecordBatch),
+    /// The final state is durable.
+    End(Result<()>),
+}
+
+/// Where rows go.
+enum Sink {
+    Stream(mpsc::Sender<Message>),
+    Spool(Option<ResultWriter>),
+}
+
+/// Runs a query whose rows are sent as they come.
+pub async fn stream(inner: Arc<Inner>, prepared: Prepared, sender: mpsc::Sender<Message>) {
+    let mut sink = Sink::Stream(sender.clone());
+    let result = run(&inner, prepared, &mut sink).await;
+    let _ = sender.send(Message::End(result)).await;
+}
+
+/// Runs a query whose rows are kept.
+pub async fn spool(inner: Arc<Inner>, prepared: Prepared) {
+    let mut sink = Sink::Spool(None);
+    if let Err(error) = run(&inner, prepared, &mut sink).await {
+        tracing::debug!(error.code = error.code.text(), "query ended");
+    }
+}
+
+/// Waits for the first rows, or for the end, of a streamed query.
+pub async fn first_rows(
+    id: String,
+    statement: &'static str,
+    mut receiver: mpsc::Receiver<Message>,
+) -> Result<RunningQuery, RunError> {
+    let failed = |error| RunError {
+        query_id: Some(id.clone()),
+        error,
+    };
+    let lost = || QueryError::internal("the query ended without a word");
+    let schema = match receiver.recv().await {
+        Some(Message::Schema(schema)) => schema,
+        Some(Message::End(Err(error))) => return Err(failed(error)),
+        Some(Message::Batch(_) | Message::End(Ok(()))) | None => return Err(failed(lost())),
+    };
+    let first = match receiver.recv().await {
+        Some(Message::Batch(batch)) => Some(batch),
+        Some(Message::End(Ok(()))) => {
+            return Ok(RunningQuery {
+                id,
+                schema,
+                statement,
+                batches: stream::empty().boxed(),
+            });
+        }
+        Some(Message::End(Err(error))) => return Err(failed(error)),
+        Some(Message::Schema(_)) | None => return Err(failed(lost())),
+    };
+    let rest = stream::unfold(Some(receiver), move |receiver| async move {
+        let mut receiver = receiver?;
+        match receiver.recv().await {
+            Some(Message::Batch(batch)) => Some((Ok(batch), Some(receiver))),
+            Some(Message::End(Ok(()))) => None,
+            Some(Message::End(Err(error))) => Some((Err(error), None)),
+            // INVARIANT: a cut stream never looks complete.
+            Some(Message::Schema(_)) | None => {
+                Some((Err(QueryError::internal("the query ended without a word")), None))
+            }
+        }
+    });
+    let batches = stream::iter(first.map(Ok)).chain(rest).boxed();
+    Ok(RunningQuery {
+        id,
+        schema,
+        statement,
+        batches,
+    })
+}
+
+/// What has happened when a query ends.
+#[derive(Default)]
+struct Outcome {
+    written: Option<Written>,
+    /// Audit attempts that were not stored with the start.
+    attempts: Vec<AuditEvent>,
+    billed_statement: bool,
+}
+
+async fn run(inner: &Arc<Inner>, prepared: Prepared, sink: &mut Sink) -> Result<()> {
+    let cx = Arc::clone(&prepared.cx);
+    let running = prepared.running.clone();
+    let mut outcome = Outcome {
+        billed_statement: prepared.parsed.kind.billed(),
+        ..Outcome::default()
+    };
+    let work = AssertUnwindSafe(stages(inner, prepared, sink, &mut outcome)).catch_unwind();
+    let result = work
+        .await
+        .unwrap_or_else(|_| Err(QueryError::internal("the query panicked")));
+    let result = result.map_err(|error| if inner.is_draining() { drained(error) } else { error });
+    let ended = end(inner, &cx, &result, outcome).await;
+    running.enter(final_state(result.as_ref().err()));
+    inner.running.remove(&cx.query);
+    if let Err(error) = &result {
+        tracing::info!(query_id = %cx.query, error.code = error.code.text(), cause = %error.log_text(), "query failed");
+    }
+    result.and(ended)
+}
+
+fn drained(error: QueryError) -> QueryError {
+    if error.code == ErrorCode::QueryCancelled {
+        QueryError::new(
+            ErrorCode::ServerDraining,
+            "this server stopped before the query had ended",
+        )
+    } else {
+        error
+    }
+}
+
+async fn stages(inner: &Arc<Inner>, prepared: Prepared, sink: &mut Sink, outcome: &mut Outcome) -> Result<()> {
+    let cx = Arc::clone(&prepared.cx);
+    let running = prepared.running.clone();
+    let workgroup = Arc::clone(&prepared.workgroup);
+    let statement = prepared.parsed.kind.word();
+    let planned = bounded(&cx, planned(inner, prepared)).await?;
+    let (planned, attempts) = match planned {
+        Ok(planned) => planned,
+        Err((error, attempts)) => {
+            outcome.attempts = attempts;
+            return Err(error);
+        }
+    };
+    outcome.attempts = attempts;
+    cutoff(&cx)?;
+    let _slot: Slot = inner.admission.admit(&cx, &workgroup.body).await?;
+    let start = QueryStart {
+        id: cx.query.clone(),
+        statement: statement.to_owned(),
+        started_at: Utc::now(),
+        snapshot_version: planned.version,
+        policy_version: planned.version,
+    };
+    // INVARIANT: the attempts are durable before the first row leaves; without them nothing runs.
+    inner
+        .store
+        .start_query(&start, &std::mem::take(&mut outcome.attempts))
+        .await
+        .map_err(crate::audit_error)?;
+    running.enter(QueryState::Running);
+    outcome.written = execute(inner, &cx, planned, sink).await?;
+    Ok(())
+}
+
+/// Resolves, authorizes and plans on a big-stack thread.
+async fn planned(inner: &Arc<Inner>, prepared: Prepared) -> Result<PlanOutcome> {
+    let _turn = inner.planning.acquire().await.map_err(QueryError::internal)?;
+    let handle = inner.engine_handle()?;
+    let inner = Arc::clone(inner);
+    plan_thread::run(handle, move || async move {
+        Ok(plan::plan(&inner.planner(), prepared.statement()).await)
+    })
+    .await
+}
+
+/// The caller's own scan limit counts what the caller is shown; the workgroup's counts the truth.
+fn cutoff(cx: &QueryContext) -> Result<()> {
+    let limits = &cx.limits;
+    if cx.meter.restricted() {
+        cx.meter.set_cutoff(limits.workgroup_scanned_bytes);
+        let shown = cx.meter.usage().shown_scanned_bytes;
+        if limits.scanned_bytes.is_some_and(|limit| shown > limit) {
+            return Err(QueryError::new(
+                ErrorCode::ExceededScan,
+                "Query cancelled! : Bytes scanned limit was exceeded",
+            ));
+        }
+    } else {
+        let tighter = [limits.scanned_bytes, limits.workgroup_scanned_bytes]
+            .into_iter()
+            .flatten()
+            .min();
+        cx.meter.set_cutoff(tighter);
+    }
+    Ok(())
+}
+
+async fn execute(
+    inner: &Arc<Inner>,
+    cx: &Arc<QueryContext>,
+    planned: Planned,
+    sink: &mut Sink,
+) -> Result<Option<Written>> {
+    let mut batches = planned.execute(cx)?;
+    let schema = batches.schema();
+    match sink {
+        Sink::Stream(sender) => send(sender, Message::Schema(schema)).await?,
+        Sink::Spool(writer) => *writer = Some(inner.results.create(&cx.query, &schema, cx.limits.result_bytes)?),
+    }
+    let mut checkpoint = Instant::now();
+    let (mut rows, mut bytes) = (0_u64, 0_u64);
+    while let Some(batch) = bounded(cx, async { Ok(batches.next().await) }).await? {
+        let batch = batch.map_err(|error| engine_failure(cx, error))?;
+        cx.check()?;
+        if batch.num_rows() == 0 {
+            continue;
+        }
+        rows += batch.num_rows() as u64;
+        bytes += batch.get_array_memory_size() as u64;
+        if cx.limits.rows.is_some_and(|limit| rows > limit) || bytes > cx.limits.result_bytes {
+            return Err(QueryError::new(
+                ErrorCode::ExceededResult,
+                "the result is larger than its limit",
+            ));
+        }
+        cx.meter.add_rows(batch.num_rows() as u64);
+        match sink {
+            Sink::Stream(sender) => bounded(cx, send(sender, Message::Batch(batch))).await?,
+            Sink::Spool(Some(writer)) => writer.write(batch)?,
+            Sink::Spool(None) => return Err(QueryError::internal("the spool was not opened")),
+        }
+        if checkpoint.elapsed().as_secs() >= 5 {
+            checkpoint = Instant::now();
+            let _ = inner.store.checkpoint_query(&cx.query, &cx.meter.usage()).await;
+        }
+    }
+    cx.check()?;
+    match sink {
+        Sink::Spool(writer) => writer.take().map(ResultWriter::finish).transpose(),
+        Sink::Stream(_) => Ok(None),
+    }
+}
+
+/// An engine failure; the cut-off and the token explain what they caused.
+fn engine_failure(cx: &QueryContext, error: datafusion::error::DataFusionError) -> QueryError {
+    match cx.check() {
+        Err(why) => why.because(error),
+        Ok(()) => translate(error, Phase::Execute),
+    }
+}
+
+async fn send(sender: &mpsc::Sender<Message>, message: Message) -> Result<()> {
+    sender
+        .send(message)
+        .await
+        .map_err(|_| QueryError::new(ErrorCode::QueryCancelled, "the client left before the last row"))
+}
+
+/// Awaits `work` until the query is cancelled or its time is over.
+async fn bounded<T>(cx: &QueryContext, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let deadline = tokio::time::Instant::from_std(cx.deadline);
+    tokio::select! {
+        biased;
+        () = cx.cancel.cancelled() => Err(cx.check().err().unwrap_or_else(|| QueryError::internal("cancelled"))),
+        done = tokio::time::timeout_at(deadline, work) => {
+            done.unwrap_or_else(|_| Err(QueryError::new(ErrorCode::ExceededTime, "the query ran out of time")))
+        }
+    }
+}
+
+/// Stores final state, usage row and audit outcome, in one transaction.
+async fn end(inner: &Inner, cx: &QueryContext, result: &Result<()>, outcome: Outcome) -> Result<()> {
+    let error = result.as_ref().err();
+    let state = final_state(error);
+    let mut usage = cx.meter.usage();
+    usage.billed_bytes = inner
+        .options
+        .billing
+        .billed_bytes(outcome.billed_statement, state, cx.meter.raw());
+    let now = Utc::now();
+    let ended = QueryEnd {
+        id: cx.query.clone(),
+        state,
+        ended_at: now,
+        failure: error.map(failure),
+        result: outcome.written.map(|written| ResultLocation {
+            path: written.name,
+            rows: written.rows,
+            bytes: written.bytes,
+            expires_at: inner.expiry(now),
+        }),
+        usage,
+    };
+    let mut events = outcome.attempts;
+    events.push(AuditEvent {
+        query_id: Some(cx.query.clone()),
+        outcome: error.map_or("ok", |error| error.code.text()).to_owned(),
+        rows: Some(ended.usage.rows),
+        bytes: Some(ended.usage.scanned_bytes + ended.usage.connector_bytes),
+        details: std::collections::BTreeMap::from([("state".to_owned(), state.word().to_owned())]),
+        ..event(
+            &cx.caller,
+            "query.outcome",
+            "Query",
+            &format!("query:{}", cx.query),
+            &cx.snapshot,
+        )
+    });
+    let mut attempt = 0;
+    loop {
+        match inner.store.end_query(&ended, &events).await {
+            Ok(_) => return Ok(()),
+            Err(error) if attempt >= END_ATTEMPTS => {
+                tracing::error!(query_id = %cx.query, %error, "the final state cannot be stored");
+                return Err(crate::audit_error(error));
+            }
+            Err(_) => {
+                attempt += 1;
+                tokio::time::sleep(std::time::Duration::from_millis(50 << attempt)).await;
+            }
+        }
+    }
+}
+
+fn failure(error: &QueryError) -> QueryFailure {
+    QueryFailure {
+        code: error.code.text().to_owned(),
+        message: error.message.clone(),
+        retryable: error.retryable(),
+        line: error.location.map(|location| location.line),
+        column: error.location.map(|location| location.column),
+    }
+}

@@ -1,0 +1,240 @@
+//! What is checked before a query has a record, and what does the record hold at first?
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use chrono::Utc;
+use lakegate_catalog::{
+    audit::AuditEvent,
+    identity::Workgroup,
+    object::Stored,
+    record::{QueryRecord, QueryState, Usage},
+    snapshot::Snapshot,
+};
+use lakegate_policy::{Action, RequestContext, Verdict};
+use tokio_util::sync::CancellationToken;
+
+use super::{Inner, SubmitRequest};
+use crate::{
+    audit::event,
+    context::{Caller, Limits, Meter, QueryContext},
+    entities::{Governor, ObjectRef},
+    error::{ErrorCode, QueryError, Result},
+    parse::{self, Parsed},
+    plan::Statement,
+    plan_thread,
+    running::Running,
+};
+
+/// Workgroup of those who name none.
+const PRIMARY: &str = "primary";
+/// Price where a workgroup has none.
+pub const DEFAULT_PRICE: &str = "5.00 USD";
+/// Least timeout a caller may ask for.
+const MIN_TIMEOUT: Duration = Duration::from_millis(1);
+
+/// A statement with a durable record, ready to be driven.
+#[derive(Debug)]
+pub struct Prepared {
+    pub cx: Arc<QueryContext>,
+    pub governor: Arc<Governor>,
+    pub workgroup: Arc<Stored<Workgroup>>,
+    pub parsed: Parsed,
+    pub request: SubmitRequest,
+    pub record: QueryRecord,
+    pub running: Running,
+}
+
+impl Prepared {
+    /// What the planner needs of it.
+    pub fn statement(self) -> Statement {
+        Statement {
+            cx: self.cx,
+            governor: self.governor,
+            parsed: self.parsed,
+            request: self.request,
+        }
+    }
+}
+
+/// Checks, parses and stores a statement in state QUEUED.
+pub async fn prepare(inner: &Arc<Inner>, caller: &Caller, request: SubmitRequest) -> Result<Prepared> {
+    if inner.is_draining() {
+        return Err(QueryError::new(ErrorCode::ServerDraining, "this server is stopping").retry_after(1));
+    }
+    let snapshot = inner.store.snapshot().await.map_err(crate::store_error)?;
+    let governor = Arc::new(inner.governor(Arc::clone(&snapshot))?);
+    let checked = check(inner, caller, &request, &governor).await;
+    let (workgroup, context, parsed) = match checked {
+        Ok(checked) => checked,
+        Err(error) => {
+            let refusal = AuditEvent {
+                decision: "deny".to_owned(),
+                outcome: error.code.text().to_owned(),
+                ..event(caller, "query.attempt", "SubmitQuery", "statement", &snapshot)
+            };
+            inner.store.append_audit(&[refusal]).await.map_err(crate::audit_error)?;
+            return Err(error);
+        }
+    };
+    let id = uuid::Uuid::now_v7().to_string();
+    let cancel = CancellationToken::new();
+    let meter = Arc::new(Meter::new(None, cancel.clone()));
+    let limits = limits(inner, &request, &workgroup.body);
+    let record = record(inner, caller, &request, &id, &workgroup, &snapshot);
+    let mut salt = [0_u8; 32];
+    rand::Rng::fill(&mut rand::rng(), &mut salt);
+    let cx = Arc::new(QueryContext {
+        query: id.clone(),
+        caller: caller.clone(),
+        workgroup: workgroup.name.clone(),
+        policies: Arc::clone(governor.policies()),
+        snapshot,
+        request: context,
+        deadline: Instant::now() + limits.timeout,
+        cancel: cancel.clone(),
+        limits,
+        meter: Arc::clone(&meter),
+        started: Instant::now(),
+        now: record.submitted_at,
+        salt,
+    });
+    inner.store.begin_query(&record).await.map_err(crate::store_error)?;
+    let running = Running::new(workgroup.name.clone(), meter, cancel);
+    inner.running.insert(&id, &running);
+    Ok(Prepared {
+        cx,
+        governor,
+        workgroup,
+        parsed,
+        request,
+        record,
+        running,
+    })
+}
+
+type Checked = (Arc<Stored<Workgroup>>, RequestContext, Parsed);
+
+async fn check(inner: &Arc<Inner>, caller: &Caller, request: &SubmitRequest, governor: &Governor) -> Result<Checked> {
+    parse::check_text(&request.sql)?;
+    if let Some(dialect) = request.dialect.as_deref()
+        && dialect != "datafusion"
+    {
+        return Err(QueryError::new(
+            ErrorCode::NotSupported,
+            format!("dialect `{dialect}` is not supported by this version; leave it out or say `datafusion`"),
+        ));
+    }
+    if request.on_behalf_of.is_some() {
+        return Err(QueryError::new(
+            ErrorCode::NotSupported,
+            "`on_behalf_of` is not supported by this version",
+        ));
+    }
+    let name = request.workgroup.as_deref().unwrap_or(PRIMARY).to_lowercase();
+    let unknown = || {
+        QueryError::new(
+            ErrorCode::UnknownWorkgroup,
+            format!("workgroup `{name}` does not exist"),
+        )
+    };
+    let workgroup = Arc::clone(governor.snapshot().find_workgroup(&name).ok_or_else(unknown)?);
+    let context = request_context(governor.snapshot(), caller, request, &workgroup)?;
+    let object = ObjectRef::new("Workgroup", workgroup.id.as_str());
+    if governor.decide(caller, &context, Action::SubmitQuery, &object).verdict != Verdict::Allow
+        || workgroup.body.disabled
+    {
+        return Err(unknown());
+    }
+    let sql = request.sql.clone();
+    let parsed = plan_thread::run(inner.engine_handle()?, move || async move { parse::parse(&sql) }).await?;
+    Ok((workgroup, context, parsed))
+}
+
+/// Facts for Cedar. A purpose counts only if it is among the user's own.
+fn request_context(
+    snapshot: &Snapshot,
+    caller: &Caller,
+    request: &SubmitRequest,
+    workgroup: &Stored<Workgroup>,
+) -> Result<RequestContext> {
+    let purpose = request.purpose.clone().or_else(|| caller.purpose.clone());
+    if let Some(purpose) = &purpose {
+        let own = snapshot
+            .user(&caller.user)
+            .and_then(|user| user.body.attributes.get("purposes"))
+            .is_some_and(|purposes| purposes.contains(purpose));
+        if !own {
+            return Err(QueryError::new(
+                ErrorCode::InvalidRequest,
+                format!("purpose `{purpose}` is not among the purposes of `{}`", caller.name),
+            ));
+        }
+    }
+    Ok(RequestContext {
+        purpose,
+        workgroup: workgroup.id.as_str().to_owned(),
+        ..crate::context::request_context(caller)
+    })
+}
+
+fn limits(inner: &Inner, request: &SubmitRequest, workgroup: &Workgroup) -> Limits {
+    let options = &inner.options;
+    let asked = &request.limits;
+    let memory = asked
+        .memory_bytes
+        .and_then(|bytes| usize::try_from(bytes).ok())
+        .unwrap_or(usize::MAX);
+    let timeout = asked.timeout_ms.map_or(options.timeout, Duration::from_millis);
+    Limits {
+        scanned_bytes: asked.scanned_bytes,
+        workgroup_scanned_bytes: workgroup.max_scanned_bytes_per_query,
+        rows: asked.rows,
+        result_bytes: asked.result_bytes.unwrap_or(u64::MAX).min(options.result_bytes),
+        memory_bytes: memory.min(options.query_memory_bytes),
+        spill_bytes: options.spill_bytes,
+        timeout: timeout.clamp(MIN_TIMEOUT, options.timeout),
+    }
+}
+
+fn record(
+    inner: &Inner,
+    caller: &Caller,
+    request: &SubmitRequest,
+    id: &str,
+    workgroup: &Stored<Workgroup>,
+    snapshot: &Snapshot,
+) -> QueryRecord {
+    QueryRecord {
+        id: id.to_owned(),
+        principal_id: caller.user.as_str().to_owned(),
+        principal: caller.name.clone(),
+        workgroup: workgroup.name.clone(),
+        door: caller.door.to_owned(),
+        client: caller.client.clone(),
+        sql: request.sql.clone(),
+        catalog: request.catalog.clone(),
+        database: request.database.clone(),
+        labels: BTreeMap::clone(&request.labels),
+        purpose: request.purpose.clone(),
+        state: QueryState::Queued,
+        statement: None,
+        submitted_at: Utc::now(),
+        started_at: None,
+        ended_at: None,
+        failure: None,
+        usage: Usage::default(),
+        price_per_tb: workgroup
+            .body
+            .price_per_tb
+            .clone()
+            .unwrap_or_else(|| DEFAULT_PRICE.to_owned()),
+        snapshot_version: Some(snapshot.version),
+        policy_version: Some(snapshot.version),
+        result: None,
+        node: inner.options.node.clone(),
+    }
+}

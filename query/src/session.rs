@@ -1,0 +1,131 @@
+//! Under which settings, functions, memory and stores does one statement run?
+
+pub mod catalogs;
+mod checked_sum;
+mod functions;
+mod memory;
+mod stores;
+
+use std::{path::PathBuf, sync::Arc};
+
+use datafusion::{
+    common::Result as EngineResult,
+    execution::{
+        SessionState, SessionStateBuilder,
+        cache::cache_manager::CacheManagerConfig,
+        context::ExecutionProps,
+        disk_manager::{DiskManagerBuilder, DiskManagerMode},
+        memory_pool::{FairSpillPool, MemoryPool},
+        runtime_env::{RuntimeEnv, RuntimeEnvBuilder},
+    },
+    prelude::SessionConfig,
+};
+
+pub use stores::QueryStores;
+
+use crate::{
+    context::QueryContext,
+    resolve::Defaults,
+    session::{catalogs::GovernedCatalogs, memory::QueryMemoryPool},
+};
+
+/// Rows per batch: small enough that cancellation is quick, see reliability-tests.md §4.
+pub const BATCH_ROWS: usize = 8_192;
+
+/// What all statements share: settings, functions, the memory pool, the spill directory.
+#[derive(Debug)]
+pub struct Sessions {
+    base: SessionState,
+    runtime: RuntimeEnv,
+    memory: Arc<dyn MemoryPool>,
+    spill: PathBuf,
+}
+
+impl Sessions {
+    /// `threads` partitions, `memory_bytes` for all statements together, spill files below `spill`.
+    ///
+    /// # Errors
+    /// When the engine's runtime cannot be built.
+    pub fn new(threads: usize, memory_bytes: usize, spill: PathBuf) -> EngineResult<Self> {
+        let memory: Arc<dyn MemoryPool> = Arc::new(FairSpillPool::new(memory_bytes));
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::clone(&memory))
+            .with_object_store_registry(Arc::new(QueryStores::default()))
+            .with_cache_manager(CacheManagerConfig::default())
+            .with_object_list_cache_limit(0)
+            .with_file_statistics_cache_limit(0)
+            .with_metadata_cache_limit(0)
+            .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
+            .build()?;
+        let base = functions::register(SessionStateBuilder::new())
+            .with_config(config(threads))
+            .with_runtime_env(Arc::new(runtime.clone()))
+            .with_catalog_list(Arc::new(GovernedCatalogs::default()))
+            .build();
+        Ok(Self {
+            base,
+            runtime,
+            memory,
+            spill,
+        })
+    }
+
+    /// The session of one statement: its relations, stores, memory, spill files and clock.
+    ///
+    /// # Errors
+    /// When the spill directory cannot be made.
+    pub fn open(
+        &self,
+        cx: &Arc<QueryContext>,
+        stores: QueryStores,
+        relations: GovernedCatalogs,
+        defaults: &Defaults,
+    ) -> EngineResult<SessionState> {
+        let mut runtime = self.runtime.clone();
+        runtime.object_store_registry = Arc::new(stores);
+        runtime.memory_pool = Arc::new(QueryMemoryPool::new(&self.memory, cx.limits.memory_bytes, &cx.meter));
+        runtime.disk_manager = Arc::new(
+            DiskManagerBuilder::default()
+                .with_mode(DiskManagerMode::Directories(vec![self.spill.clone()]))
+                .with_max_temp_directory_size(cx.limits.spill_bytes)
+                .build()?,
+        );
+        let config = self
+            .base
+            .config()
+            .clone()
+            .with_default_catalog_and_schema(&defaults.catalog, &defaults.database)
+            .with_extension(Arc::clone(cx));
+        let clock = ExecutionProps::new().with_query_execution_start_time(cx.now);
+        Ok(SessionStateBuilder::new_from_existing(self.base.clone())
+            .with_session_id(cx.query.clone())
+            .with_config(config)
+            .with_runtime_env(Arc::new(runtime))
+            .with_catalog_list(Arc::new(relations))
+            .with_execution_props(clock)
+            .build())
+    }
+}
+
+fn config(threads: usize) -> SessionConfig {
+    let mut config = SessionConfig::new()
+        .with_target_partitions(threads.max(1))
+        .with_batch_size(BATCH_ROWS)
+        .with_create_default_catalog_and_schema(false)
+        .with_information_schema(false)
+        .with_collect_statistics(false)
+        .with_default_catalog_and_schema("", "");
+    let options = config.options_mut();
+    options.execution.time_zone = Some("+00:00".to_owned());
+    options.execution.parquet.pushdown_filters = false;
+    options.execution.listing_table_ignore_subdirectory = false;
+    options.optimizer.hash_join_single_partition_threshold = 64 * 1024 * 1024;
+    options.optimizer.hash_join_single_partition_threshold_rows = 2_000_000;
+    options.sql_parser.map_string_types_to_utf8view = false;
+    options.sql_parser.collect_spans = true;
+    options.sql_parser.enable_ident_normalization = true;
+    options.explain.show_statistics = false;
+    options.explain.show_sizes = false;
+    options.catalog.create_default_catalog_and_schema = false;
+    config
+}

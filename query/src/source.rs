@@ -1,0 +1,155 @@
+//! How is an authorized table reached? The catalog's description and the connection become a source for the barrier.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{Field, FieldRef, Schema};
+use lakegate_catalog::{
+    Store,
+    relation::{AbsentPolicyColumns, Column, PartitionMode, TableFormat},
+    snapshot::TablePath,
+};
+use lakegate_connectors::{
+    connection::Connection,
+    error::ConnectorError,
+    files::{self, FileTable, Format, FormatOptions, PartitionSource},
+};
+
+use crate::{
+    authorize::RelationGrant,
+    context::QueryContext,
+    discover::Reached,
+    engine_error::connector_error,
+    error::{ErrorCode, QueryError, Result},
+    govern::TableSource,
+    plan::Planner,
+    session::QueryStores,
+    type_name::parse_type,
+};
+
+/// Opens the source of a granted table; a files source is listed once, here.
+///
+/// # Errors
+/// Those of the source, and `SCHEMA_CHANGED` for a table that the source no longer has.
+pub async fn open(
+    planner: &Planner<'_>,
+    cx: &QueryContext,
+    grant: &RelationGrant,
+    stores: &mut QueryStores,
+) -> Result<TableSource> {
+    let path = &grant.path;
+    let reached = planner.discovery.reach(&cx.snapshot, &path.catalog)?;
+    if path.table.body.format.is_some() {
+        return open_files(planner, cx, path, &reached, stores).await;
+    }
+    let changed = || {
+        QueryError::new(
+            ErrorCode::MissingColumn,
+            format!("table `{}` is no longer what it was at its source", grant.name()),
+        )
+    };
+    let remote = path.table.body.remote.as_ref().ok_or_else(changed)?;
+    let spec = planner
+        .discovery
+        .spec(&reached, &path.database.name, &path.table.name)
+        .await?
+        .ok_or_else(changed)?;
+    if spec.name.name != remote.table {
+        return Err(changed());
+    }
+    Ok(TableSource::Connector {
+        connector: reached.connector,
+        connection: reached.connection,
+        spec,
+    })
+}
+
+async fn open_files(
+    planner: &Planner<'_>,
+    cx: &QueryContext,
+    path: &TablePath,
+    reached: &Reached,
+    stores: &mut QueryStores,
+) -> Result<TableSource> {
+    let table = file_table(planner.store, path, Arc::clone(&reached.connection)).await?;
+    let store = files::open_store(&table.connection).map_err(public)?;
+    let url = files::store_url(&table.connection).map_err(public)?;
+    stores.insert(&url, &store, &cx.meter);
+    let listed = files::list_files(&table, &store).await.map_err(public)?;
+    Ok(TableSource::Files {
+        table: Arc::new(table),
+        files: Arc::new(listed),
+        cache: Arc::clone(planner.footers),
+    })
+}
+
+/// The connector's description of a table of files.
+///
+/// # Errors
+/// `SCHEMA_CHANGED` for types, options or locations that cannot be understood any more.
+pub async fn file_table(store: &Store, path: &TablePath, connection: Arc<Connection>) -> Result<FileTable> {
+    let body = &path.table.body;
+    let broken = |why: String| {
+        QueryError::new(
+            ErrorCode::MissingColumn,
+            format!("the declaration of table `{}` cannot be used", path.table.name),
+        )
+        .because(why)
+    };
+    let format = match body.format {
+        Some(TableFormat::Parquet) => Format::Parquet,
+        Some(TableFormat::Csv) => Format::Csv,
+        Some(TableFormat::Ndjson) => Format::Ndjson,
+        None => return Err(broken("it has no format".to_owned())),
+    };
+    let options = FormatOptions::parse(format, &body.options).map_err(|problems| broken(format!("{problems:?}")))?;
+    let database = path.database.body.location.as_deref();
+    let location = body.location.as_deref().unwrap_or_default();
+    let location = files::resolve_location(&connection, database, location).map_err(public)?;
+    let (partition_columns, file_columns): (Vec<&Column>, Vec<&Column>) =
+        body.columns.iter().partition(|column| column.partition);
+    let fields = |columns: &[&Column]| -> Result<Vec<FieldRef>> {
+        columns.iter().map(|column| field(column).map_err(&broken)).collect()
+    };
+    let partitions = match body.partitions {
+        PartitionMode::None => PartitionSource::None,
+        PartitionMode::Hive => PartitionSource::Hive,
+        PartitionMode::Declared => declared(store, path, &connection, &location).await?,
+    };
+    Ok(FileTable {
+        format,
+        options,
+        file_schema: Arc::new(Schema::new(fields(&file_columns)?)),
+        partition_columns: fields(&partition_columns)?,
+        partitions,
+        absent: match body.absent_policy_columns {
+            AbsentPolicyColumns::Deny => files::AbsentPolicyColumns::Deny,
+            AbsentPolicyColumns::Null => files::AbsentPolicyColumns::Null,
+        },
+        location,
+        connection,
+    })
+}
+
+async fn declared(store: &Store, path: &TablePath, connection: &Connection, table: &str) -> Result<PartitionSource> {
+    let stored = store.partitions(&path.table.id).await.map_err(crate::store_error)?;
+    let mut all = Vec::with_capacity(stored.len());
+    for partition in stored {
+        let location = files::resolve_location(connection, Some(table), &partition.body.location).map_err(public)?;
+        all.push((partition.body.values.clone(), location));
+    }
+    Ok(PartitionSource::Declared(all))
+}
+
+fn field(column: &Column) -> std::result::Result<FieldRef, String> {
+    let data_type = parse_type(&column.data_type)?;
+    Ok(Arc::new(Field::new(
+        column.name.to_lowercase(),
+        data_type,
+        column.nullable,
+    )))
+}
+
+fn public(error: ConnectorError) -> QueryError {
+    let (code, message) = connector_error(&error);
+    QueryError::new(code, message).because(error)
+}

@@ -1,0 +1,267 @@
+//! Where does a test ask its questions? A temporary lake applied from text, its store, and the query service over it.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::StreamExt;
+use lakegate::{
+    config::{environment::Environment, secrets::LocalSecrets},
+    lake::{
+        self, Applier, ApplyContext, ApplyError, ApplyOptions, ApplyReport, LakeInput, Source, SourceText,
+        source_inspector::SourceInspector,
+    },
+};
+use lakegate_catalog::{
+    Store, StoreOptions,
+    audit::{AuditEvent, AuditFilter},
+    record::{QueryRecord, Usage},
+};
+use lakegate_connectors::registry::Registry;
+use lakegate_query::{
+    billing::Billing,
+    connection::{Connections, SecretSource},
+    context::Caller,
+    error::QueryError,
+    service::{QueryService, RunError, ServiceOptions, SubmitRequest},
+};
+use tempfile::TempDir;
+
+use crate::answer::Answer;
+
+/// Catalog and database of names without any.
+const DEFAULTS: (&str, &str) = ("lake", "t");
+
+/// A lake that lives as long as the value.
+#[derive(Debug)]
+pub struct World {
+    directory: TempDir,
+    registry: Arc<Registry>,
+    secrets: Arc<dyn SecretSource>,
+    inspector: SourceInspector,
+    pub store: Store,
+    pub queries: QueryService,
+}
+
+impl World {
+    /// An empty lake with the built-ins.
+    pub async fn new() -> Self {
+        Self::with_environment(&[]).await
+    }
+
+    /// An empty lake whose secret references see these variables.
+    pub async fn with_environment(variables: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        std::fs::create_dir_all(directory.path().join("lake")).expect("the lake's directory");
+        let url = format!("sqlite://{}", directory.path().join("store.db").display());
+        let store = Store::open(&StoreOptions {
+            url,
+            max_connections: 4,
+        })
+        .await
+        .expect("a store");
+        store.migrate().await.expect("a migrated store");
+        lake::ensure_builtins(&store, None).await.expect("built-ins");
+        let environment = Environment::of(variables.iter().copied());
+        let secrets: Arc<dyn SecretSource> = Arc::new(LocalSecrets::new(environment, Vec::new()));
+        let registry = Arc::new(Registry::built_in());
+        let connections = Arc::new(Connections::new(Arc::clone(&secrets), Vec::new()));
+        let inspector = SourceInspector::new(Arc::clone(&registry), connections);
+        let options = options(&store, directory.path());
+        let queries =
+            QueryService::new(store.clone(), Arc::clone(&registry), Arc::clone(&secrets), options).expect("a service");
+        Self {
+            directory,
+            registry,
+            secrets,
+            inspector,
+            store,
+            queries,
+        }
+    }
+
+    /// A path in the lake's directory, which relative roots of [`World::apply`] belong to. Its folder is made.
+    pub fn path(&self, relative: &str) -> PathBuf {
+        let path = self.directory.path().join("lake").join(relative);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        path
+    }
+
+    /// The directory of everything: no text that leaves the system may name it.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Applies a lake as the operator, like `serve --apply`.
+    pub async fn apply(&self, yaml: &str, cedar: &str) -> ApplyReport {
+        match self.try_apply(yaml, cedar).await {
+            Ok(report) => report,
+            Err(error) => panic!("the lake was refused:\n{error}\n{yaml}"),
+        }
+    }
+
+    /// As [`World::apply`], for lakes that may be refused.
+    pub async fn try_apply(&self, yaml: &str, cedar: &str) -> Result<ApplyReport, ApplyError> {
+        let directory = Some(self.directory.path().join("lake"));
+        let source = |name: &str, text: &str| Source {
+            name: name.to_owned(),
+            text: SourceText::Text(text.to_owned()),
+            directory: directory.clone(),
+        };
+        let mut sources = vec![source("lake.yaml", yaml)];
+        if !cedar.is_empty() {
+            sources.push(source("policies.cedar", cedar));
+        }
+        let context = ApplyContext {
+            store: &self.store,
+            registry: &self.registry,
+            inspector: &self.inspector,
+            secrets: self.secrets.as_ref(),
+            pepper: b"pepper of the tests",
+            local_roots: &[],
+            by: Applier::Operator,
+        };
+        lake::apply(&context, &LakeInput { sources }, ApplyOptions::default()).await
+    }
+
+    /// The caller that a door makes of a proven user.
+    pub async fn caller(&self, user: &str) -> Caller {
+        let snapshot = self.store.snapshot().await.expect("a snapshot");
+        let found = snapshot.find_user(user).unwrap_or_else(|| panic!("no user {user}"));
+        Caller {
+            user: found.id.clone(),
+            name: found.name.clone(),
+            method: "internal",
+            ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            mfa: false,
+            auth_age_ms: None,
+            door: "internal",
+            client: None,
+            purpose: None,
+            trace_id: None,
+            request_id: "test".to_owned(),
+            extra_roles: Vec::new(),
+        }
+    }
+
+    /// Runs a statement to its last row.
+    pub async fn run(&self, user: &str, sql: &str) -> Result<Answer, QueryError> {
+        self.run_request(user, request(sql))
+            .await
+            .map_err(|failure| failure.error)
+    }
+
+    /// As [`World::run`], with everything that a request may hold.
+    pub async fn run_request(&self, user: &str, request: SubmitRequest) -> Result<Answer, RunError> {
+        let caller = self.caller(user).await;
+        let mut running = self.queries.run(&caller, request).await?;
+        let mut batches = Vec::new();
+        while let Some(batch) = running.batches.next().await {
+            let failed = |error| RunError {
+                query_id: Some(running.id.clone()),
+                error,
+            };
+            batches.push(batch.map_err(failed)?);
+        }
+        Ok(Answer {
+            id: running.id,
+            schema: running.schema,
+            batches,
+        })
+    }
+
+    /// Runs a statement that must succeed.
+    pub async fn ask(&self, user: &str, sql: &str) -> Answer {
+        match self.run(user, sql).await {
+            Ok(answer) => answer,
+            Err(error) => panic!("{user}: {sql}\n{error:?}"),
+        }
+    }
+
+    /// Rows of a statement that must succeed, as sorted lines.
+    pub async fn rows(&self, user: &str, sql: &str) -> Vec<String> {
+        let mut lines = self.ask(user, sql).await.lines();
+        lines.sort();
+        lines
+    }
+
+    /// The error of a statement that must fail.
+    pub async fn refusal(&self, user: &str, sql: &str) -> QueryError {
+        match self.run(user, sql).await {
+            Ok(answer) => panic!("{user}: {sql}\nsucceeded:\n{}", answer.text()),
+            Err(error) => error,
+        }
+    }
+
+    /// Code and message of a failure, or the sorted rows: everything that a caller can tell two outcomes apart by.
+    pub async fn outcome(&self, user: &str, sql: &str) -> Result<Vec<String>, (&'static str, String)> {
+        match self.run(user, sql).await {
+            Ok(answer) => {
+                let mut lines = answer.lines();
+                lines.sort();
+                Ok(lines)
+            }
+            Err(error) => Err((error.code.text(), error.to_string())),
+        }
+    }
+
+    /// The stored record with true figures.
+    pub async fn record(&self, id: &str) -> QueryRecord {
+        self.store
+            .find_query(id)
+            .await
+            .expect("the store answers")
+            .expect("the query is stored")
+    }
+
+    /// The figures that the submitter is shown.
+    pub async fn shown_usage(&self, user: &str, id: &str) -> Usage {
+        let caller = self.caller(user).await;
+        self.queries
+            .find(&caller, id)
+            .await
+            .expect("own queries are visible")
+            .usage
+    }
+
+    /// All audit events, newest first.
+    pub async fn audit(&self) -> Vec<AuditEvent> {
+        let filter = AuditFilter {
+            limit: 100_000,
+            ..AuditFilter::default()
+        };
+        let records = self.store.list_audit(&filter).await.expect("the audit can be read");
+        records.into_iter().map(|record| record.event).collect()
+    }
+}
+
+/// A request with the defaults of the tests.
+pub fn request(sql: &str) -> SubmitRequest {
+    SubmitRequest {
+        sql: sql.to_owned(),
+        catalog: Some(DEFAULTS.0.to_owned()),
+        database: Some(DEFAULTS.1.to_owned()),
+        ..SubmitRequest::default()
+    }
+}
+
+fn options(store: &Store, directory: &Path) -> ServiceOptions {
+    ServiceOptions {
+        node: store.boot_id().to_owned(),
+        data_directory: directory.join("data"),
+        result_ttl: Duration::from_secs(3600),
+        local_roots: Vec::new(),
+        memory_bytes: 512 * 1024 * 1024,
+        query_memory_bytes: 256 * 1024 * 1024,
+        threads: 2,
+        timeout: Duration::from_secs(120),
+        result_bytes: 256 * 1024 * 1024,
+        spill_bytes: 256 * 1024 * 1024,
+        billing: Billing {
+            megabyte_bytes: 1_048_576,
+        },
+    }
+}

@@ -1,0 +1,11 @@
+//! Does the whole system, from a lake's text to rows, keep its promises? One binary: each links the engine.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod sql;
