@@ -4,7 +4,8 @@
 //! 1. `open_store(&connection)`, wrapped in its own metered store and registered under `store_url(&connection)`;
 //! 2. `prune_declared` and `list_files` (one listing per query), then `prune_partitions` with the policy's predicate, then
 //!    `check_policy_columns`, then `prune_partitions` with the user's leakproof predicate;
-//! 3. `scan`, with a `FilterExec` of its own above it: pruning is never exact, and text formats come as text.
+//! 3. `scan`, with a `FilterExec` of its own above it: pruning is never exact, and text formats come as text; above that,
+//!    casts and `decode_json_column`.
 //!
 //! Modules in reading order.
 
@@ -20,20 +21,24 @@ pub mod partition;
 mod failure;
 pub mod footer;
 mod footer_check;
+mod json_text;
 mod parquet;
 mod text;
 
 pub mod infer;
+pub mod policy_bytes;
 pub mod policy_columns;
 pub mod scan;
 
 pub use connector::FilesConnector;
 pub use footer::MetadataCache;
 pub use infer::infer;
+pub use json_text::{DecodedJson, decode_json_column};
 pub use listing::list_files;
 pub use location::{open_store, resolve_location, store_url};
 pub use meter::ScanMeter;
 pub use partition::{prune_declared, prune_partitions};
+pub use policy_bytes::{PolicyRead, policy_bytes};
 pub use policy_columns::check_policy_columns;
 pub use scan::{FileScan, scan};
 pub use table::{

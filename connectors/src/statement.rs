@@ -5,10 +5,12 @@
 //! is written once. Not here: which comparison is exact (each dialect's `leaf`).
 
 mod condition;
+mod row_guard;
 mod scan;
 mod sql;
 
 pub(crate) use condition::{Condition, leaf_column};
+pub(crate) use row_guard::{GUARDED_ROWS, RowGuard};
 pub(crate) use scan::write_scan;
 pub(crate) use sql::Sql;
 

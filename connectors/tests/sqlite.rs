@@ -257,6 +257,28 @@ async fn a_value_of_another_storage_class_is_named_by_place() {
 }
 
 #[tokio::test]
+async fn a_value_that_a_guard_hides_fails_nobody() {
+    let file = File::with(PASSENGERS).await;
+    let connector = SqliteConnector::new();
+    let cx = context(&file.connection);
+    let mixed = table(&connector, &cx, "main", "mixed").await.unwrap();
+    let guarded = |rows| scan(&mixed, &["id", "n"], guard(rows), vec![]);
+    let ids = |rows: &arrow::array::RecordBatch| rows.column(0).as_primitive::<Int64Type>().values().to_vec();
+    // Ranges are not asked of a table that is not STRICT: the hidden row comes, and is not decoded.
+    let late = Predicate::compare("id", CompareOp::GtEq, ScalarValue::Int64(Some(12)));
+    let (planned, rows) = read(&connector, &cx, guarded(late)).await.unwrap();
+    assert_eq!((planned.guard, ids(&rows)), (Pushdown::Unsupported, vec![12]));
+    // A value of the guard's own column that does not fit hides its row (governance.md §3 rule 6): a text is not 1.
+    let other = Predicate::compare("n", CompareOp::NotEq, ScalarValue::Int64(Some(1)));
+    let (planned, rows) = read(&connector, &cx, guarded(other)).await.unwrap();
+    assert_eq!((planned.guard, ids(&rows)), (Pushdown::Exact, vec![12]));
+    // The row that is visible fails as ever.
+    let early = Predicate::compare("id", CompareOp::LtEq, ScalarValue::Int64(Some(11)));
+    let error = read(&connector, &cx, guarded(early)).await.unwrap_err();
+    assert_eq!(error.detail(), Some("table `mixed`, column `n`, rowid 11: a TEXT"));
+}
+
+#[tokio::test]
 async fn verdicts_say_what_was_done() {
     let file = File::with(PASSENGERS).await;
     let connector = SqliteConnector::new();

@@ -2,10 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use lakegate_catalog::{
-    Store,
-    record::{QueryRecord, QueryState},
-};
+use lakegate_catalog::{Store, record::QueryRecord};
 use lakegate_connectors::registry::Registry;
 use lakegate_query::{
     connection::SecretSource,
@@ -27,6 +24,8 @@ use crate::{
 
 /// How long one look at a query's end lasts before the next.
 const WATCH: Duration = Duration::from_secs(60);
+/// The same where the caller may not wait for it.
+const BLIND: Duration = Duration::from_secs(5);
 
 /// The state of all routes.
 #[derive(Clone, Debug)]
@@ -128,19 +127,18 @@ impl AppState {
         Ok(record)
     }
 
+    /// Counts the true figures: metrics are the operator's, not the caller's.
     fn count_at_end(&self, caller: &Caller, id: &str) {
         let (app, caller, id) = (self.clone(), caller.clone(), id.to_owned());
         self.watchers.spawn(async move {
-            let mut record = app.queries.find(&caller, &id).await;
-            while let Ok(QueryRecord {
-                state: QueryState::Queued | QueryState::Running,
-                ..
-            }) = &record
-            {
-                record = app.queries.wait(&caller, &id, WATCH).await;
-            }
-            if let Ok(record) = record {
-                app.metrics.count_query(&record);
+            while let Ok(Some(record)) = app.store.find_query(&id).await {
+                if record.state.is_final() {
+                    return app.metrics.count_query(&record);
+                }
+                if app.queries.wait(&caller, &id, WATCH).await.is_err() {
+                    // The caller may not look at it (any more): look now and then.
+                    tokio::time::sleep(BLIND).await;
+                }
             }
         });
     }

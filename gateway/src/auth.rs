@@ -59,12 +59,9 @@ impl Authenticator {
         Self { store, pepper, issuers }
     }
 
-    /// Fetches the key sets of all issuers; those that fail are fetched again when a token comes.
-    /// Answers whether tokens can be checked: true without issuers, else if any has a key set.
-    pub async fn warm_up(&self) -> bool {
-        let fetches = self.issuers.iter().map(oidc::Issuer::warm_up);
-        futures::future::join_all(fetches).await;
-        self.keys_usable()
+    /// Fetches the key sets that are missing or old.
+    pub async fn refresh_keys(&self) {
+        futures::future::join_all(self.issuers.iter().map(oidc::Issuer::refresh_keys)).await;
     }
 
     /// Tokens can be checked: no issuer is configured, or any has a key set.

@@ -1,11 +1,32 @@
 //! What can be typed after `lakegate`? One line per command, one file per noun.
 
 // sorted: start
+pub mod apply;
+pub mod audit;
+pub mod completions;
 pub mod config;
+pub mod demo;
+pub mod diff;
 pub mod exit;
+pub mod export;
+pub mod failure;
+pub mod grid;
+pub mod human;
+pub mod items;
+pub mod lake_files;
+pub mod list;
 pub mod migrate;
 pub mod output;
+pub mod profile;
+pub mod query;
+pub mod rows;
+pub mod screen;
 pub mod serve;
+pub mod sink;
+pub mod sql;
+pub mod statement;
+pub mod stop;
+pub mod whoami;
 // sorted: end
 
 use clap::{Parser, Subcommand};
@@ -24,14 +45,34 @@ pub struct Cli {
 // sorted: start
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make the lake what the files say
+    Apply(apply::Apply),
+    /// Read the audit trail
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// Print the completion script of a shell
+    Completions(completions::Completions),
     /// Check a configuration, or show what holds
     #[command(subcommand)]
     Config(config::Command),
+    /// One query, four people: start the demo lake, ask, and stay up
+    Demo(demo::Demo),
+    /// Show what `apply` would change
+    Diff(diff::Diff),
+    /// Write the running lake as files
+    Export(export::Export),
     /// Bring the metadata store's schema up to date
     #[command(subcommand)]
     Migrate(migrate::Command),
+    /// Submit, find, list and cancel queries; fetch results
+    #[command(subcommand)]
+    Query(query::Command),
     /// Run the server
     Serve(serve::Serve),
+    /// Run a statement and print its rows
+    Sql(Box<sql::Sql>),
+    /// Show who the server takes me for
+    Whoami(whoami::Whoami),
 }
 // sorted: end
 
@@ -46,9 +87,18 @@ pub async fn run(environment: Environment) -> Exit {
     };
     match cli.command {
         // sorted: start
+        Command::Apply(command) => apply::run(command, environment).await,
+        Command::Audit(command) => audit::run(command, environment).await,
+        Command::Completions(command) => completions::run(&command),
         Command::Config(command) => config::run(command, environment),
+        Command::Demo(command) => demo::run(command, environment).await,
+        Command::Diff(command) => diff::run(command, environment).await,
+        Command::Export(command) => export::run(command, environment).await,
         Command::Migrate(command) => migrate::run(command, environment).await,
+        Command::Query(command) => query::run(command, environment).await,
         Command::Serve(command) => serve::run(command, environment).await,
+        Command::Sql(command) => sql::run(*command, environment).await,
+        Command::Whoami(command) => whoami::run(command, environment).await,
         // sorted: end
     }
 }

@@ -54,7 +54,6 @@ impl Client {
     }
 
     /// A request to `/v1/{segments}`, with the credential. Segments are percent-encoded.
-    #[must_use]
     pub fn request(&self, method: Method, segments: &[&str]) -> RequestBuilder {
         let mut url = self.base.clone();
         if let Ok(mut path) = url.path_segments_mut() {
@@ -88,7 +87,10 @@ impl Client {
     /// # Errors
     /// No answer, or a refusal.
     pub async fn send(&self, request: RequestBuilder) -> Result<Response> {
-        let response = request.send().await.map_err(|error| ClientError::of_transport(&self.base, &error))?;
+        let response = request
+            .send()
+            .await
+            .map_err(|error| ClientError::of_transport(&self.base, &error))?;
         if response.status().is_success() {
             return Ok(response);
         }

@@ -15,11 +15,11 @@ pub struct ApiError {
     status: StatusCode,
     code: ErrorCode,
     message: String,
-    location: Option<Location>,
+    location: Option<Box<Location>>,
     query_id: Option<String>,
     retry_after: Option<u64>,
     retryable: bool,
-    cause: Option<String>,
+    cause: Option<Box<str>>,
     problems: Vec<wire::Problem>,
 }
 
@@ -55,7 +55,7 @@ impl ApiError {
     pub fn internal(cause: impl Into<String>) -> Self {
         let error = Self::new(ErrorCode::Internal, "an internal error stopped the request");
         Self {
-            cause: Some(cause.into()),
+            cause: Some(cause.into().into_boxed_str()),
             ..error
         }
     }
@@ -113,7 +113,7 @@ impl ApiError {
             query_id: self.query_id.clone(),
             request_id: None,
             retryable: self.retryable,
-            location: self.location.map(|place| wire::ErrorLocation {
+            location: self.location.as_deref().map(|place| wire::ErrorLocation {
                 line: place.line,
                 column: place.column,
             }),
@@ -157,11 +157,11 @@ impl From<QueryError> for ApiError {
         Self {
             status: status_of(error.code),
             code: error.code,
-            location: error.location,
+            location: error.location.map(Box::new),
             query_id: None,
             retry_after: error.retry_after.or(waits.then_some(1)),
             retryable: error.retryable(),
-            cause: logged.then(|| error.log_text()),
+            cause: logged.then(|| error.log_text().into_boxed_str()),
             message: error.message,
             problems: Vec::new(),
         }
@@ -185,7 +185,7 @@ impl From<StoreError> for ApiError {
             StoreError::Unavailable(_) | StoreError::SchemaBehind { .. } | StoreError::SchemaTooNew { .. } => {
                 let error = Self::new(ErrorCode::StoreUnavailable, "the metadata store cannot be reached");
                 Self {
-                    cause: Some(cause),
+                    cause: Some(cause.into_boxed_str()),
                     ..error
                 }
             }
@@ -215,7 +215,7 @@ impl IntoResponse for ApiError {
         }
         response.extensions_mut().insert(Envelope {
             refusal,
-            cause: self.cause,
+            cause: self.cause.map(String::from),
         });
         response
     }

@@ -11,6 +11,7 @@ pub mod format;
 pub mod schema;
 pub mod shape;
 
+pub mod input;
 pub mod model;
 pub mod read;
 
@@ -48,8 +49,8 @@ use serde::Serialize;
 pub use self::{
     change::{Change, ChangeKind},
     export::{ExportOptions, Exported},
+    input::{LakeInput, Source, SourceText},
     problem::{Place, Problem, ProblemCode},
-    read::{LakeInput, Source, SourceText},
     resource::{EntryView, Precondition},
 };
 use self::{
@@ -313,14 +314,18 @@ async fn run(cx: &ApplyContext<'_>, plan: &Plan<'_>, options: ApplyOptions) -> R
             change::prune(&mut draft);
         }
         let difference = change::difference(&draft);
-        let (caller, refused) = match &cx.by {
-            Applier::Operator => (None, Vec::new()),
-            Applier::Caller { caller, governor } => (
-                Some(*caller),
-                permission::refused(governor, caller, &draft, &difference),
-            ),
+        let caller = match &cx.by {
+            Applier::Operator => None,
+            Applier::Caller { caller, governor } => {
+                let refused = permission::refused(governor, caller, &draft, &difference);
+                if !refused.is_empty() && !options.dry_run {
+                    let changes = refused.iter().map(|(change, _)| *change);
+                    commit::record_refusals(cx.store, caller, version, changes).await?;
+                }
+                draft.problems.extend(refused.into_iter().map(|(_, problem)| problem));
+                Some(*caller)
+            }
         };
-        draft.problems.extend(refused);
         finish(&mut draft)?;
         let changes = difference.changes.clone();
         let counts = Counts::of(&changes);

@@ -3,6 +3,7 @@
 //! Modules in reading order.
 
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod server;
 
@@ -16,6 +17,8 @@ pub mod extract;
 pub mod middleware;
 pub mod prefer;
 
+pub mod stored;
+
 pub mod from_wire;
 pub mod results_format;
 pub mod routes;
@@ -26,6 +29,7 @@ pub mod lake;
 pub mod bootstrap;
 pub mod connections;
 pub mod health;
+pub mod housekeeping;
 pub mod management;
 pub mod ready_file;
 pub mod shutdown;

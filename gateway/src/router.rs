@@ -15,7 +15,10 @@ use crate::{
     app::AppState,
     error::ApiError,
     middleware,
-    routes::{queries, sql, whoami},
+    routes::{
+        api_keys, apply, audit_events, catalogs, column_masks, columns, connections, data_filters, databases, export,
+        grants, partitions, policies, queries, roles, sql, tables, tags, users, whoami, workgroups,
+    },
 };
 
 /// Head of the API document; paths and schemas come from the routes.
@@ -47,13 +50,51 @@ impl utoipa::Modify for Security {
 fn api() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Document::openapi())
         // sorted: start
+        .routes(routes!(api_keys::create::create_api_key, api_keys::list::list_api_keys))
+        .routes(routes!(api_keys::delete::delete_api_key, api_keys::find::find_api_key))
+        .routes(routes!(apply::apply_lake))
+        .routes(routes!(audit_events::list::list_audit_events))
+        .routes(routes!(catalogs::create::create_catalog, catalogs::list::list_catalogs))
+        .routes(routes!(catalogs::delete::delete_catalog, catalogs::find::find_catalog, catalogs::update::update_catalog))
+        .routes(routes!(catalogs::find_tags::find_catalog_tags, catalogs::set_tags::set_catalog_tags))
+        .routes(routes!(column_masks::create::create_column_mask, column_masks::list::list_column_masks))
+        .routes(routes!(column_masks::delete::delete_column_mask, column_masks::find::find_column_mask, column_masks::update::update_column_mask))
+        .routes(routes!(columns::find_tags::find_column_tags, columns::set_tags::set_column_tags))
+        .routes(routes!(columns::list::list_columns))
+        .routes(routes!(connections::create::create_connection, connections::list::list_connections))
+        .routes(routes!(connections::delete::delete_connection, connections::find::find_connection, connections::update::update_connection))
+        .routes(routes!(connections::test::test_connection))
+        .routes(routes!(data_filters::create::create_data_filter, data_filters::list::list_data_filters))
+        .routes(routes!(data_filters::delete::delete_data_filter, data_filters::find::find_data_filter, data_filters::update::update_data_filter))
+        .routes(routes!(databases::create::create_database, databases::list::list_databases))
+        .routes(routes!(databases::delete::delete_database, databases::find::find_database, databases::update::update_database))
+        .routes(routes!(databases::find_tags::find_database_tags, databases::set_tags::set_database_tags))
+        .routes(routes!(export::export_lake))
+        .routes(routes!(grants::create::create_grant, grants::list::list_grants))
+        .routes(routes!(grants::delete::delete_grant, grants::find::find_grant))
+        .routes(routes!(partitions::create::create_partition, partitions::list::list_partitions))
+        .routes(routes!(partitions::delete::delete_partition))
+        .routes(routes!(policies::create::create_policy, policies::list::list_policies))
+        .routes(routes!(policies::delete::delete_policy, policies::find::find_policy, policies::update::update_policy))
+        .routes(routes!(policies::validate::validate_policies))
         .routes(routes!(queries::cancel::cancel_query))
         .routes(routes!(queries::events::watch_query))
         .routes(routes!(queries::find::find_query))
         .routes(routes!(queries::results::fetch_results))
         .routes(routes!(queries::submit::submit_query, queries::list::list_queries))
+        .routes(routes!(roles::create::create_role, roles::list::list_roles))
+        .routes(routes!(roles::delete::delete_role, roles::find::find_role, roles::update::update_role))
         .routes(routes!(sql::run_sql))
+        .routes(routes!(tables::create::create_table, tables::list::list_tables))
+        .routes(routes!(tables::delete::delete_table, tables::find::find_table, tables::update::update_table))
+        .routes(routes!(tables::find_tags::find_table_tags, tables::set_tags::set_table_tags))
+        .routes(routes!(tags::create::create_tag_key, tags::list::list_tag_keys))
+        .routes(routes!(tags::delete::delete_tag_key, tags::find::find_tag_key, tags::update::update_tag_key))
+        .routes(routes!(users::create::create_user, users::list::list_users))
+        .routes(routes!(users::delete::delete_user, users::find::find_user, users::update::update_user))
         .routes(routes!(whoami::find_identity))
+        .routes(routes!(workgroups::create::create_workgroup, workgroups::list::list_workgroups))
+        .routes(routes!(workgroups::delete::delete_workgroup, workgroups::find::find_workgroup, workgroups::update::update_workgroup))
     // sorted: end
 }
 

@@ -15,18 +15,24 @@ use lakegate_query::{
     connection::{Connections, SecretSource},
     service::{QueryService, ServiceOptions},
 };
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+    task::JoinSet,
+};
 use tokio_util::task::TaskTracker;
 
 use crate::{
     app::{App, AppState},
     auth::{Authenticator, api_key},
     bootstrap,
-    config::{Config, environment::Environment, secrets::LocalSecrets},
+    config::{self, Config, Sources, environment::Environment, secrets::LocalSecrets},
     connections,
     cursor::CursorSeal,
     error::chain,
     health::Health,
+    housekeeping,
     lake::source_inspector::SourceInspector,
     management,
     ready_file::ReadyFile,
@@ -37,10 +43,6 @@ use crate::{
 
 /// Between two looks at a schema that is behind.
 const SCHEMA_PAUSE: Duration = Duration::from_secs(1);
-const HEARTBEAT: Duration = Duration::from_secs(2);
-const HOUSEKEEPING: Duration = Duration::from_secs(600);
-/// Idempotency keys are forgotten after a day.
-const KEYS_KEPT: chrono::Duration = chrono::Duration::hours(24);
 /// For answers that are being written when the queries have ended.
 const LAST_BYTES: Duration = Duration::from_secs(5);
 
@@ -48,7 +50,8 @@ const LAST_BYTES: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Start {
     pub config: Config,
-    pub environment: Environment,
+    /// Where it was read from: SIGHUP reads the log filter again.
+    pub sources: Sources,
     /// Lake files to apply before the doors open.
     pub apply: Vec<PathBuf>,
     pub ready_file: Option<PathBuf>,
@@ -84,7 +87,7 @@ pub async fn serve(start: Start) -> Result<(), StartError> {
     steps.enter("management");
     let management = management::open(config.management.listen, Arc::clone(&health), Arc::clone(&metrics))
         .map_err(|error| fail(&format!("{} cannot be listened on", config.management.listen), error))?;
-    let app = prepare(&mut steps, &config, &start.environment, &start.apply, metrics).await?;
+    let app = prepare(&mut steps, &config, &start.sources.environment, &start.apply, metrics).await?;
 
     steps.enter("doors");
     let listener = TcpListener::bind(config.http.listen)
@@ -105,8 +108,8 @@ pub async fn serve(start: Start) -> Result<(), StartError> {
     open.spawn(doors);
     // Dropped, and so ended, when this function ends.
     let mut background = JoinSet::new();
-    background.spawn(beat(app.clone()));
-    background.spawn(keep_house(app.clone()));
+    housekeeping::start(&mut background, &app);
+    background.spawn(reload_filter(start.sources, telling.filter()));
     app.store
         .ping()
         .await
@@ -155,8 +158,8 @@ async fn prepare(
     steps.enter("catalog");
     bootstrap::bootstrap(&app, apply).await?;
     steps.enter("identity providers");
-    let usable = app.auth.warm_up().await;
-    app.health.set_keys_usable(usable);
+    app.auth.refresh_keys().await;
+    app.health.set_keys_usable(app.auth.keys_usable());
     Ok(app)
 }
 
@@ -195,6 +198,7 @@ pub async fn assemble(
         billing: Billing {
             megabyte_bytes: config.metering.megabyte_bytes,
         },
+        price_per_tb: config.metering.price_per_tb.clone(),
     };
     let queries = QueryService::new(store.clone(), Arc::clone(&registry), Arc::clone(&secrets), options)
         .map_err(|error| StartError(error.log_text()))?;
@@ -259,27 +263,15 @@ async fn drain(app: &AppState, close: &watch::Sender<bool>, mut doors: JoinSet<(
     let _ = tokio::time::timeout(LAST_BYTES, doors.join_next()).await;
 }
 
-async fn beat(app: AppState) {
-    loop {
-        app.health.beat();
-        if app.store.ping().await.is_ok() {
-            app.health.store_reached();
-        }
-        app.health.set_keys_usable(app.auth.keys_usable());
-        app.metrics.set_running(app.queries.running());
-        for (issuer, seconds) in app.auth.key_ages() {
-            app.metrics.set_key_age(issuer, seconds);
-        }
-        tokio::time::sleep(HEARTBEAT).await;
-    }
-}
-
-async fn keep_house(app: AppState) {
-    loop {
-        tokio::time::sleep(HOUSEKEEPING).await;
-        app.queries.sweep_results();
-        if let Err(error) = app.store.forget_idempotent(chrono::Utc::now() - KEYS_KEPT).await {
-            tracing::warn!(error = %chain(&error), "old idempotency keys were not forgotten");
+/// On SIGHUP the log filter is read again; everything else needs a restart.
+async fn reload_filter(sources: Sources, filter: logs::Filter) {
+    let Ok(mut hang_up) = signal(SignalKind::hangup()) else {
+        return;
+    };
+    while hang_up.recv().await.is_some() {
+        match config::load(sources.clone()) {
+            Ok(loaded) => filter.replace(&loaded.config.telemetry.log_filter),
+            Err(problems) => tracing::error!(%problems, "the configuration was not read again"),
         }
     }
 }

@@ -1,9 +1,15 @@
 //! How do the shapes of the domain become those of the wire? One file per noun; the types of `openapi` begin here.
 
 // sorted: start
+pub mod api_key;
+pub mod audit_event;
+pub mod entry;
 pub mod event;
 pub mod identity;
+pub mod lake;
+pub mod policy;
 pub mod query;
+pub mod relation;
 pub mod result;
 // sorted: end
 

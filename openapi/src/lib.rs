@@ -4,8 +4,24 @@
 //! stop at the gateway: `from_wire` and `to_wire` there know the domain.
 
 // sorted: start
+pub mod api_key;
+pub mod audit_event;
+pub mod catalog;
+pub mod column_mask;
+pub mod connection;
+pub mod data_filter;
+pub mod database;
 pub mod error;
+pub mod grant;
+pub mod lake;
+pub mod list;
+pub mod policy;
 pub mod query;
 pub mod query_result;
+pub mod role;
+pub mod table;
+pub mod tag;
+pub mod user;
 pub mod whoami;
+pub mod workgroup;
 // sorted: end

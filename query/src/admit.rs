@@ -29,6 +29,8 @@ pub struct Admission {
 #[derive(Debug)]
 struct Group {
     concurrency: u32,
+    /// Of the snapshot that said so.
+    version: i64,
     slots: Arc<Semaphore>,
     waiting: AtomicU32,
 }
@@ -53,7 +55,7 @@ impl Admission {
     /// # Errors
     /// `QUERY_QUEUE_FULL` at once, `EXCEEDED_TIME_LIMIT` or `USER_CANCELED` while waiting.
     pub async fn admit(&self, cx: &QueryContext, workgroup: &Workgroup) -> Result<Slot> {
-        let group = self.group(&cx.workgroup, workgroup.concurrency)?;
+        let group = self.group(&cx.workgroup, workgroup.concurrency, cx.snapshot.version)?;
         if let Ok(permit) = Arc::clone(&group.slots).try_acquire_owned() {
             return Ok(Slot { _permit: permit });
         }
@@ -97,7 +99,7 @@ impl Admission {
     }
 
     /// The group, made anew when its concurrency was changed: running statements keep the slots of the old one.
-    fn group(&self, name: &str, concurrency: u32) -> Result<Arc<Group>> {
+    fn group(&self, name: &str, concurrency: u32, version: i64) -> Result<Arc<Group>> {
         let mut groups = self
             .groups
             .lock()
@@ -105,12 +107,14 @@ impl Admission {
         let fresh = || {
             Arc::new(Group {
                 concurrency,
+                version,
                 slots: Arc::new(Semaphore::new(concurrency.max(1) as usize)),
                 waiting: AtomicU32::new(0),
             })
         };
         let group = groups.entry(name.to_owned()).or_insert_with(fresh);
-        if group.concurrency != concurrency {
+        // Statements of an older snapshot never bring the old number back.
+        if group.concurrency != concurrency && group.version < version {
             *group = fresh();
         }
         Ok(Arc::clone(group))

@@ -1,5 +1,7 @@
 //! How is an audit event of a caller begun? With who, how, from where and under which versions; the rest is the deed's.
 
+use std::sync::{Arc, Mutex};
+
 use lakegate_catalog::{audit::AuditEvent, snapshot::Snapshot};
 
 use crate::context::Caller;
@@ -32,5 +34,32 @@ pub fn event(caller: &Caller, kind: &str, action: &str, resource: &str, snapshot
         rows: None,
         bytes: None,
         details: std::collections::BTreeMap::new(),
+    }
+}
+
+/// The attempts of one query that are not stored yet. Shared with the planning thread, so that none is lost when the query
+/// is cancelled while it is planned.
+#[derive(Clone, Debug, Default)]
+pub struct Attempts(Arc<Mutex<Vec<AuditEvent>>>);
+
+impl Attempts {
+    /// Adds one.
+    pub fn push(&self, event: AuditEvent) {
+        if let Ok(mut events) = self.0.lock() {
+            events.push(event);
+        }
+    }
+
+    /// Those that are not stored yet.
+    #[must_use]
+    pub fn pending(&self) -> Vec<AuditEvent> {
+        self.0.lock().map(|events| events.clone()).unwrap_or_default()
+    }
+
+    /// They are stored.
+    pub fn stored(&self) {
+        if let Ok(mut events) = self.0.lock() {
+            events.clear();
+        }
     }
 }

@@ -28,6 +28,8 @@ pub struct RelationGrant {
     pub read_stats: bool,
     /// Of everything that the decision depends on.
     pub digest: [u8; 32],
+    /// As the digest, without the epoch: equal as long as nothing that matters has changed.
+    pub decision: [u8; 32],
     /// Version of the snapshot and the policies.
     pub epoch: i64,
 }
@@ -147,19 +149,22 @@ fn decided(cx: &QueryContext, path: &TablePath) -> Result<RelationGrant, PolicyE
     let relation = || resource::uid("Table", table.id.as_str());
     let describe = ask(Action::Describe, relation());
     let read_stats = ask(Action::ReadStats, relation());
-    let digest = digest(cx, path, &access);
+    let decision = decision(cx, path, &access, read_stats.is_allowed());
+    let digest = digest(cx.snapshot.version, &decision);
     Ok(RelationGrant {
         path: path.clone(),
         access,
         can_describe: describe.is_allowed(),
         read_stats: read_stats.is_allowed(),
+        decision,
         digest,
         epoch: cx.snapshot.version,
     })
 }
 
-/// Covers epoch, principal, table version, decision and the versions of filters and masks; equal decisions are equal.
-fn digest(cx: &QueryContext, path: &TablePath, access: &Access) -> [u8; 32] {
+/// Covers what the caller may see of the table and all that it is computed from; equal under different epochs if nothing
+/// that matters has changed.
+fn decision(cx: &QueryContext, path: &TablePath, access: &Access, read_stats: bool) -> [u8; 32] {
     let snapshot = &cx.snapshot;
     let filters: Vec<_> = snapshot
         .filters_of(&path.table.id)
@@ -173,15 +178,24 @@ fn digest(cx: &QueryContext, path: &TablePath, access: &Access) -> [u8; 32] {
         .collect();
     let user = snapshot.user(&cx.caller.user).map(|user| user.version);
     let parts = serde_json::json!({
-        "epoch": snapshot.version,
         "principal": cx.caller.user.as_str(),
         "user": user,
         "table": [path.table.id.as_str(), path.table.version],
-        "access": access,
+        "connection": [path.connection.id.as_str(), path.connection.version],
+        "access": { "gate": access.gate, "select": access.select, "rows": access.rows, "restrictive": access.restrictive, "columns": access.columns },
+        "read_stats": read_stats,
         "filters": filters,
         "masks": masks,
     });
     Sha256::digest(parts.to_string().as_bytes()).into()
+}
+
+/// The decision under its epoch: what plans are marked with.
+fn digest(epoch: i64, decision: &[u8; 32]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    hasher.update(epoch.to_le_bytes());
+    hasher.update(decision);
+    hasher.finalize().into()
 }
 
 fn name_of(path: &TablePath) -> TableName {

@@ -26,12 +26,15 @@ pub trait SecretSource: Debug + Send + Sync {
     fn resolve(&self, reference: &str, directory: Option<&Path>) -> Result<String, String>;
 }
 
+/// Id and version.
+type Key = (String, i64);
+
 /// Usable connections, cached by id and version.
 #[derive(Debug)]
 pub struct Connections {
     secrets: Arc<dyn SecretSource>,
     local_roots: Vec<PathBuf>,
-    cache: Mutex<HashMap<(String, i64), (Instant, Arc<Connection>)>>,
+    cache: Mutex<HashMap<Key, (Instant, Arc<Connection>)>>,
 }
 
 impl Connections {

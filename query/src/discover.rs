@@ -38,6 +38,8 @@ use crate::{
 
 /// How long a description is believed.
 const FRESH: Duration = Duration::from_secs(60);
+/// How long a missing table is believed to be missing.
+const FRESH_MISSING: Duration = Duration::from_secs(5);
 /// How long a source may take to describe a table.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Times that a commit is tried again when somebody else changed the catalog meanwhile.
@@ -48,6 +50,17 @@ const ATTEMPTS: usize = 5;
 enum Described {
     Table(Arc<TableSpec>),
     Missing,
+}
+
+impl Described {
+    /// How long it is believed. What is missing may be made at any moment, but asking each time would tell it from what is
+    /// known and hidden.
+    fn fresh(&self) -> Duration {
+        match self {
+            Self::Table(_) => FRESH,
+            Self::Missing => FRESH_MISSING,
+        }
+    }
 }
 
 type SpecKey = (String, u64, String, String);
@@ -158,9 +171,12 @@ impl Discovery {
                 continue;
             }
             for table in self.tables(&reached, &remote).await? {
-                snapshot = self
-                    .refresh(snapshot, &TableName::new(catalog, &remote, &table))
-                    .await?;
+                let name = TableName::new(catalog, &remote, &table);
+                match self.refresh(Arc::clone(&snapshot), &name).await {
+                    Ok(newer) => snapshot = newer,
+                    // One table that cannot be described hides no other, and shows itself to nobody.
+                    Err(error) => tracing::warn!(table = %name, cause = %error.log_text(), "a table cannot be described"),
+                }
             }
         }
         if let Ok(mut lists) = self.lists.lock() {
@@ -249,7 +265,7 @@ impl Discovery {
         );
         if let Ok(specs) = self.specs.lock()
             && let Some((since, described)) = specs.get(&key)
-            && since.elapsed() < FRESH
+            && since.elapsed() < described.fresh()
         {
             return Ok(described.clone());
         }
@@ -262,11 +278,8 @@ impl Discovery {
             Err(error) => return Err(public(&error)),
         };
         if let Ok(mut specs) = self.specs.lock() {
-            specs.retain(|_, (since, _)| since.elapsed() < FRESH);
-            // What is missing is asked again: it may be made at any moment.
-            if matches!(described, Described::Table(_)) {
-                specs.insert(key, (Instant::now(), described.clone()));
-            }
+            specs.retain(|_, (since, described)| since.elapsed() < described.fresh());
+            specs.insert(key, (Instant::now(), described.clone()));
         }
         Ok(described)
     }

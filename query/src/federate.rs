@@ -2,4 +2,4 @@
 
 pub mod scan_exec;
 
-mod ipc_bytes;
+pub(crate) mod ipc_bytes;

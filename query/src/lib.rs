@@ -8,6 +8,9 @@ pub mod service;
 pub mod admit;
 pub mod authorize;
 pub mod parameters;
+pub mod published;
+pub mod recheck;
+
 pub mod parse;
 pub mod plan;
 pub mod resolve;

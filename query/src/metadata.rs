@@ -14,16 +14,18 @@ use datafusion::{
     },
     physical_plan::{ExecutionPlan, displayable},
 };
-use lakegate_catalog::{Store, audit::AuditEvent, name::TableName, snapshot::Snapshot};
+use lakegate_catalog::{audit::AuditEvent, name::TableName, snapshot::Snapshot};
+use lakegate_policy::Action;
 
 use crate::{
-    audit::event,
+    audit::{Attempts, event},
     context::QueryContext,
     discover::Discovery,
-    entities::Governor,
+    entities::{Governor, ObjectRef},
     error::{ErrorCode, QueryError, Result},
     metadata::visible::Viewer,
     parse::MetadataStatement,
+    published::Published,
     resolve::Defaults,
 };
 
@@ -33,22 +35,25 @@ pub struct Asked<'a> {
     pub governor: &'a Governor,
     pub cx: &'a Arc<QueryContext>,
     pub discovery: &'a Discovery,
-    pub store: &'a Store,
+    pub published: &'a Published,
 }
 
 impl Asked<'_> {
-    /// A viewer over the newest snapshot, after the discovered catalog of that name was listed at its source.
+    /// Decisions over the newest snapshot, after the discovered catalog of that name was listed at its source. A source
+    /// that cannot be listed is told to those who may describe the catalog; others see what is known of it.
     async fn listed(&self, catalog: &str, database: Option<&str>) -> Result<Governor> {
-        let snapshot = self
-            .discovery
-            .list(Arc::clone(self.governor.snapshot()), catalog, database)
-            .await?;
-        if snapshot.version == self.governor.snapshot().version {
-            return Ok(self.governor.clone());
-        }
-        let policies = crate::entities::publish(&snapshot)
-            .map_err(|_| QueryError::internal("the stored policies do not publish"))?;
-        Ok(Governor::new(snapshot, Arc::new(policies)))
+        let snapshot = match self.discovery.list(Arc::clone(self.governor.snapshot()), catalog, database).await {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                let found = self.governor.snapshot().find_catalog(catalog);
+                let object = found.map(|found| ObjectRef::new("Catalog", found.id.as_str()));
+                if object.is_some_and(|object| self.viewer(self.governor).may(Action::Describe, &object)) {
+                    return Err(error);
+                }
+                return Ok(self.governor.clone());
+            }
+        };
+        self.published.governor(&snapshot)
     }
 
     fn viewer(&self, governor: &Governor) -> Viewer {
@@ -64,18 +69,28 @@ pub async fn answer(
     asked: &Asked<'_>,
     question: &MetadataStatement,
     defaults: &Defaults,
-    attempts: &mut Vec<AuditEvent>,
+    attempts: &Attempts,
 ) -> Result<(SchemaRef, Vec<RecordBatch>)> {
-    attempts.push(AuditEvent {
+    let answer = answered(asked, question, defaults).await;
+    attempts.push(attempt(asked, "metadata", answer.as_ref().err()));
+    answer
+}
+
+/// The audit event of a look at metadata.
+fn attempt(asked: &Asked<'_>, resource: &str, error: Option<&QueryError>) -> AuditEvent {
+    AuditEvent {
         query_id: Some(asked.cx.query.clone()),
-        ..event(
-            &asked.cx.caller,
-            "query.attempt",
-            "Describe",
-            "metadata",
-            &asked.cx.snapshot,
-        )
-    });
+        decision: if error.is_some() { "deny" } else { "allow" }.to_owned(),
+        outcome: error.map_or("ok", |error| error.code.text()).to_owned(),
+        ..event(&asked.cx.caller, "query.attempt", "Describe", resource, &asked.cx.snapshot)
+    }
+}
+
+async fn answered(
+    asked: &Asked<'_>,
+    question: &MetadataStatement,
+    defaults: &Defaults,
+) -> Result<(SchemaRef, Vec<RecordBatch>)> {
     match question {
         MetadataStatement::Catalogs { like } => {
             let names = asked
@@ -87,10 +102,7 @@ pub async fn answer(
         }
         MetadataStatement::Databases { catalog, like } => {
             let catalog = catalog.as_deref().unwrap_or(&defaults.catalog);
-            let governor = asked
-                .listed(catalog, None)
-                .await
-                .map_err(|error| hidden(asked, catalog, error))?;
+            let governor = asked.listed(catalog, None).await?;
             let viewer = asked.viewer(&governor);
             let found = viewer.catalog(catalog).ok_or_else(|| missing_database(catalog))?;
             let names = viewer
@@ -112,10 +124,7 @@ pub async fn answer(
                 }
             };
             let named = format!("{catalog}.{database}");
-            let governor = asked
-                .listed(catalog, Some(database))
-                .await
-                .map_err(|error| hidden(asked, catalog, error))?;
+            let governor = asked.listed(catalog, Some(database)).await?;
             let viewer = asked.viewer(&governor);
             let found = viewer
                 .database(catalog, database)
@@ -124,15 +133,6 @@ pub async fn answer(
             one_column("table", matching(names, like.as_deref()))
         }
         MetadataStatement::Columns { table } => describe(asked, table, defaults).await,
-    }
-}
-
-/// A source that cannot be listed is told only to those who may know the catalog.
-fn hidden(asked: &Asked<'_>, catalog: &str, error: QueryError) -> QueryError {
-    if asked.viewer(asked.governor).catalog(catalog).is_some() {
-        error
-    } else {
-        missing_database(catalog)
     }
 }
 
@@ -156,9 +156,7 @@ async fn describe(asked: &Asked<'_>, table: &[String], defaults: &Defaults) -> R
         Ok(snapshot) => snapshot,
         Err(_) => Arc::clone(asked.governor.snapshot()),
     };
-    let policies =
-        crate::entities::publish(&snapshot).map_err(|_| QueryError::internal("the stored policies do not publish"))?;
-    let governor = Governor::new(snapshot, Arc::new(policies));
+    let governor = asked.published.governor(&snapshot)?;
     let viewer = asked.viewer(&governor);
     let columns = governor
         .snapshot()

@@ -2,8 +2,10 @@
 //!
 //! Runs on a big-stack planning thread only: deep expressions overflow an ordinary stack.
 
+mod ignored;
 mod precedence;
 mod statement;
+mod table_functions;
 pub mod token_limits;
 
 use std::collections::BTreeSet;
@@ -83,7 +85,10 @@ pub fn parse(sql: &str) -> Result<Parsed> {
     }
     let kind = StatementKind::of(precedence::repair(statement))?;
     let relations = match kind.query() {
-        Some(query) => relations(query)?,
+        Some(query) => {
+            ignored::check(query)?;
+            relations(query)?
+        }
         None => BTreeSet::new(),
     };
     Ok(Parsed { kind, relations })
@@ -91,14 +96,13 @@ pub fn parse(sql: &str) -> Result<Parsed> {
 
 fn relations(statement: &EngineStatement) -> Result<BTreeSet<TableReference>> {
     let (relations, _) = resolve_table_references(statement, true).map_err(parser_error)?;
+    let functions = table_functions::named_in(statement);
+    let relations: BTreeSet<_> =
+        relations.into_iter().filter(|relation| !functions.contains(relation.table()) || relation.schema().is_some()).collect();
     if relations.len() > MAX_RELATIONS {
-        return Err(token_limits::too_complex(
-            "relations in one statement",
-            relations.len(),
-            MAX_RELATIONS,
-        ));
+        return Err(token_limits::too_complex("relations in one statement", relations.len(), MAX_RELATIONS));
     }
-    Ok(relations.into_iter().collect())
+    Ok(relations)
 }
 
 fn token_error(error: &TokenizerError) -> QueryError {
@@ -178,6 +182,12 @@ mod tests {
         let parsed = parse("WITH x AS (SELECT * FROM A.b.c) SELECT * FROM x JOIN d ON true").unwrap();
         let names: Vec<String> = parsed.relations.iter().map(ToString::to_string).collect();
         assert_eq!(names, ["d", "a.b.c"]);
+    }
+
+    #[test]
+    fn table_functions_are_no_relations() {
+        assert!(parse("SELECT * FROM generate_series(1, 3) g(x)").unwrap().relations.is_empty());
+        assert_eq!(parse("SELECT * FROM range(3), t").unwrap().relations.len(), 1);
     }
 
     #[test]

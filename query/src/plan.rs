@@ -12,19 +12,22 @@ use datafusion::{
     physical_plan::{ExecutionPlan, execute_stream, memory::MemoryStream},
     sql::parser::Statement as EngineStatement,
 };
-use lakegate_catalog::{Store, audit::AuditEvent, name::TableName, snapshot::Snapshot};
+use lakegate_catalog::{Store, name::TableName};
 use lakegate_connectors::files::MetadataCache;
+use lakegate_policy::Action;
 
 use crate::{
+    audit::Attempts,
     authorize::{self, Attempt, RelationGrant},
     context::QueryContext,
     discover::Discovery,
     engine_error::{Phase, translate},
-    entities::Governor,
+    entities::{Governor, ObjectRef},
     error::{QueryError, Result},
     govern::{invariant, table::GovernedTable},
     metadata::{self, visible::Viewer},
     output, parameters,
+    published::Published,
     parse::{Parsed, StatementKind, token_limits::too_complex},
     resolve::{Defaults, Relation, Target, resolve},
     service::SubmitRequest,
@@ -39,6 +42,7 @@ const MAX_COLUMNS: usize = 5_000;
 #[derive(Debug)]
 pub struct Planner<'a> {
     pub store: &'a Store,
+    pub published: &'a Published,
     pub sessions: &'a Sessions,
     pub discovery: &'a Discovery,
     pub footers: &'a Arc<MetadataCache>,
@@ -55,8 +59,10 @@ pub struct Statement {
 
 /// A plan that passed the invariant, or rows that are known already.
 pub struct Planned {
-    /// Under which catalog and policies.
-    pub version: i64,
+    /// The query under the snapshot that it was planned with.
+    pub cx: Arc<QueryContext>,
+    /// What was decided, to be decided again when the catalog changes.
+    pub grants: Vec<RelationGrant>,
     work: Work,
 }
 
@@ -68,7 +74,7 @@ enum Work {
 impl std::fmt::Debug for Planned {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Planned")
-            .field("version", &self.version)
+            .field("version", &self.cx.snapshot.version)
             .finish_non_exhaustive()
     }
 }
@@ -78,7 +84,7 @@ impl Planned {
     ///
     /// # Errors
     /// When an operator cannot start.
-    pub fn execute(self, cx: &QueryContext) -> Result<SendableRecordBatchStream> {
+    pub fn execute(self) -> Result<SendableRecordBatchStream> {
         match self.work {
             Work::Rows(schema, batches) => {
                 let rows =
@@ -86,7 +92,7 @@ impl Planned {
                 Ok(Box::pin(rows))
             }
             Work::Plan(plan, task) => {
-                invariant::check(&plan, cx)?;
+                invariant::check(&plan, &self.cx)?;
                 let stream = execute_stream(plan, task).map_err(|error| translate(error, Phase::Execute))?;
                 Ok(output::plain(stream))
             }
@@ -94,65 +100,36 @@ impl Planned {
     }
 }
 
-/// The plan or the failure, each with the attempts that have to be audited.
-pub type PlanOutcome = std::result::Result<(Planned, Vec<AuditEvent>), (QueryError, Vec<AuditEvent>)>;
-
-/// Plans a statement.
+/// Plans a statement. What is decided goes to `attempts`, whatever becomes of the statement.
 ///
 /// # Errors
-/// Everything that makes the statement fail before its first row, with the audit attempts so far.
-pub async fn plan(planner: &Planner<'_>, statement: Statement) -> PlanOutcome {
-    let mut attempts = Vec::new();
-    match stages(planner, statement, &mut attempts).await {
-        Ok(planned) => Ok((planned, attempts)),
-        Err(error) => Err((error, attempts)),
-    }
-}
-
-async fn stages(planner: &Planner<'_>, statement: Statement, attempts: &mut Vec<AuditEvent>) -> Result<Planned> {
-    let Statement {
-        mut cx,
-        mut governor,
-        parsed,
-        request,
-    } = statement;
+/// Everything that makes the statement fail before its first row.
+pub async fn plan(planner: &Planner<'_>, statement: Statement, attempts: &Attempts) -> Result<Planned> {
+    let Statement { mut cx, mut governor, parsed, request } = statement;
     let defaults = Defaults::of(&request, &cx.snapshot);
     if let StatementKind::Metadata(question) = &parsed.kind {
-        let asked = metadata::Asked {
-            governor: &governor,
-            cx: &cx,
-            discovery: planner.discovery,
-            store: planner.store,
-        };
+        let asked = planner.asked(&governor, &cx);
         let (schema, batches) = metadata::answer(&asked, question, &defaults, attempts).await?;
-        return Ok(Planned {
-            version: cx.snapshot.version,
-            work: Work::Rows(schema, batches),
-        });
+        return Ok(Planned { cx, grants: Vec::new(), work: Work::Rows(schema, batches) });
     }
     let resolved = resolve(&parsed, &defaults, Arc::clone(&cx.snapshot), planner.discovery).await?;
     if resolved.snapshot.version != cx.snapshot.version {
-        governor = Arc::new(republish(&resolved.snapshot)?);
+        governor = Arc::new(planner.published.governor(&resolved.snapshot)?);
         cx = cx.under(Arc::clone(&resolved.snapshot), Arc::clone(governor.policies()));
     }
+    cx.check()?;
     let authorized = authorize_all(&cx, &governor, &resolved.relations, attempts)?;
+    let grants = authorized.iter().filter_map(|(_, grant)| grant.clone()).collect();
     let mut stores = QueryStores::default();
     let mut relations: Vec<(TableName, Arc<dyn TableProvider>)> = Vec::new();
     for (relation, grant) in authorized {
+        cx.check()?;
         let provider: Arc<dyn TableProvider> = match grant {
             Some(grant) => {
                 let opened = source::open(planner, &cx, &grant, &mut stores).await?;
                 Arc::new(GovernedTable::new(Arc::clone(&cx), grant, opened)?)
             }
-            None => {
-                let asked = metadata::Asked {
-                    governor: &governor,
-                    cx: &cx,
-                    discovery: planner.discovery,
-                    store: planner.store,
-                };
-                metadata::information::table(&asked, &relation.name).await?
-            }
+            None => metadata::information::table(&planner.asked(&governor, &cx), &relation.name, attempts).await?,
         };
         relations.push((relation.name, provider));
     }
@@ -172,16 +149,13 @@ async fn stages(planner: &Planner<'_>, statement: Statement, attempts: &mut Vec<
         }
         StatementKind::Metadata(_) => return Err(QueryError::internal("a metadata statement was planned")),
     };
-    Ok(Planned {
-        version: cx.snapshot.version,
-        work,
-    })
+    Ok(Planned { cx, grants, work })
 }
 
-fn republish(snapshot: &Arc<Snapshot>) -> Result<Governor> {
-    let policies =
-        crate::entities::publish(snapshot).map_err(|_| QueryError::internal("the stored policies do not publish"))?;
-    Ok(Governor::new(Arc::clone(snapshot), Arc::new(policies)))
+impl<'a> Planner<'a> {
+    fn asked(&self, governor: &'a Governor, cx: &'a Arc<QueryContext>) -> metadata::Asked<'a> {
+        metadata::Asked { governor, cx, discovery: self.discovery, published: self.published }
+    }
 }
 
 type Authorized = Vec<(Relation, Option<RelationGrant>)>;
@@ -191,7 +165,7 @@ fn authorize_all(
     cx: &QueryContext,
     governor: &Governor,
     relations: &[Relation],
-    attempts: &mut Vec<AuditEvent>,
+    attempts: &Attempts,
 ) -> Result<Authorized> {
     let mut granted = Vec::with_capacity(relations.len());
     let mut refusal = None;
@@ -222,10 +196,17 @@ fn authorize_all(
     }
 }
 
-/// A source that does not answer is told to those who may know the catalog; to others the table is missing.
+/// A source that does not answer is told to those who may describe the database or the catalog; to others the table is
+/// missing, as hidden ones are.
 fn unreachable(cx: &QueryContext, governor: &Governor, name: &TableName, error: &QueryError) -> Attempt {
     let mut attempt = authorize::missing(cx, name);
-    if Viewer::within(governor, cx).catalog(&name.catalog).is_some() {
+    let viewer = Viewer::within(governor, cx);
+    let snapshot = governor.snapshot();
+    let catalog = snapshot.find_catalog(&name.catalog).map(|found| ObjectRef::new("Catalog", found.id.as_str()));
+    let database = snapshot
+        .find_database(&name.catalog, &name.database)
+        .map(|found| ObjectRef::new("Database", found.id.as_str()));
+    if [catalog, database].iter().flatten().any(|container| viewer.may(Action::Describe, container)) {
         attempt.grant = Err(QueryError::new(error.code, error.message.clone()));
         attempt.event.outcome = error.code.text().to_owned();
     }

@@ -7,6 +7,11 @@ use crate::error::{QueryError, Result};
 /// Stack of a planning thread; deep trees are dropped there too.
 const PLANNING_STACK: usize = 64 * 1024 * 1024;
 
+#[expect(clippy::disallowed_methods, reason = "the thread is the planner's own: no worker is blocked")]
+fn wait<T>(handle: &Handle, work: impl Future<Output = T>) -> T {
+    handle.block_on(work)
+}
+
 /// Runs `work` on a fresh planning thread, inside the runtime of `handle`.
 ///
 /// # Errors
@@ -22,7 +27,7 @@ where
         .name("planner".to_owned())
         .stack_size(PLANNING_STACK)
         .spawn(move || {
-            let answer = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| handle.block_on(work())));
+            let answer = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| wait(&handle, work())));
             let answer = answer.unwrap_or_else(|_| Err(QueryError::internal("the planner panicked")));
             let _ = sender.send(answer);
         })

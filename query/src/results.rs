@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{BufReader, BufWriter},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -14,6 +15,7 @@ use arrow_ipc::{
 use datafusion::arrow::{compute::BatchCoalescer, datatypes::SchemaRef, record_batch::RecordBatch};
 
 use crate::{
+    federate::ipc_bytes,
     error::{ErrorCode, QueryError, Result},
     session::BATCH_ROWS,
 };
@@ -32,6 +34,7 @@ pub struct ResultWriter {
     rows: u64,
     bytes: u64,
     limit_bytes: u64,
+    finished: bool,
 }
 
 /// A finished result.
@@ -49,7 +52,7 @@ impl ResultStore {
     /// # Errors
     /// When the directory cannot be made.
     pub fn open(directory: PathBuf) -> Result<Self> {
-        std::fs::create_dir_all(&directory).map_err(QueryError::internal)?;
+        private_directory(&directory).map_err(QueryError::internal)?;
         Ok(Self { directory })
     }
 
@@ -59,7 +62,7 @@ impl ResultStore {
     /// When the file cannot be made.
     pub fn create(&self, query: &str, schema: &SchemaRef, limit_bytes: u64) -> Result<ResultWriter> {
         let path = self.path(&format!("{query}.arrow"))?;
-        let file = File::create(&path).map_err(QueryError::internal)?;
+        let file = private_file(&path).map_err(QueryError::internal)?;
         let options = IpcWriteOptions::default()
             .try_with_compression(Some(CompressionType::LZ4_FRAME))
             .map_err(QueryError::internal)?;
@@ -73,6 +76,7 @@ impl ResultStore {
             rows: 0,
             bytes: 0,
             limit_bytes,
+            finished: false,
         })
     }
 
@@ -136,6 +140,15 @@ impl ResultStore {
     }
 }
 
+impl Drop for ResultWriter {
+    /// An unfinished result is nobody's.
+    fn drop(&mut self) {
+        if !self.finished {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
 impl std::fmt::Debug for ResultWriter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ResultWriter")
@@ -151,7 +164,7 @@ impl ResultWriter {
     /// `EXCEEDED_RESULT_LIMIT`, or when the disk is full.
     pub fn write(&mut self, batch: RecordBatch) -> Result<()> {
         self.rows += batch.num_rows() as u64;
-        self.bytes += batch.get_array_memory_size() as u64;
+        self.bytes += ipc_bytes::of(&batch);
         if self.bytes > self.limit_bytes {
             return Err(QueryError::new(
                 ErrorCode::ExceededResult,
@@ -170,6 +183,7 @@ impl ResultWriter {
         self.coalescer.finish_buffered_batch().map_err(QueryError::internal)?;
         self.drain()?;
         self.writer.finish().map_err(QueryError::internal)?;
+        self.finished = true;
         let name = self
             .path
             .file_name()
@@ -189,6 +203,18 @@ impl ResultWriter {
         }
         Ok(())
     }
+}
+
+/// Makes a directory that only we can read: governed rows lie in it.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn private_directory(path: &Path) -> std::io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+fn private_file(path: &Path) -> std::io::Result<File> {
+    std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
 /// Rows of a spooled result, in order.

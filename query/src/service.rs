@@ -8,7 +8,7 @@ use std::{
     collections::BTreeMap,
     path::PathBuf,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -23,9 +23,10 @@ use lakegate_catalog::{
     snapshot::Snapshot,
 };
 use lakegate_connectors::{files::MetadataCache, registry::Registry};
-use lakegate_policy::PolicySet;
 
 pub use view::{ListQueries, QueryEvent, QueryEventKind, StoredResult};
+
+use tracing::Instrument;
 
 use crate::{
     admit::Admission,
@@ -33,10 +34,11 @@ use crate::{
     connection::{Connections, SecretSource},
     context::Caller,
     discover::Discovery,
-    entities::{self, Governor},
+    entities::Governor,
     error::{ErrorCode, QueryError, Result},
     plan::Planner,
-    results::ResultStore,
+    published::Published,
+    results::{ResultStore, private_directory},
     running::RunningQueries,
     session::Sessions,
 };
@@ -60,6 +62,8 @@ pub struct ServiceOptions {
     pub result_bytes: u64,
     pub spill_bytes: u64,
     pub billing: Billing,
+    /// Price per TB (`"5.00 USD"`) where the workgroup has none.
+    pub price_per_tb: String,
 }
 
 /// A statement with everything that its submitter may say about it.
@@ -134,10 +138,10 @@ struct Inner {
     running: RunningQueries,
     results: ResultStore,
     footers: Arc<MetadataCache>,
-    policies: Mutex<Option<(i64, Arc<PolicySet>)>>,
+    published: Published,
     draining: AtomicBool,
     engine: EngineRuntime,
-    planning: tokio::sync::Semaphore,
+    planning: Arc<tokio::sync::Semaphore>,
 }
 
 /// The runtime that statements run on; apart from the one that serves connections.
@@ -172,7 +176,7 @@ impl QueryService {
     ) -> Result<Self> {
         let spill = options.data_directory.join("spill");
         let _ = std::fs::remove_dir_all(&spill);
-        std::fs::create_dir_all(&spill).map_err(QueryError::internal)?;
+        private_directory(&spill).map_err(QueryError::internal)?;
         let sessions = Sessions::new(options.threads, options.memory_bytes, spill).map_err(QueryError::internal)?;
         let connections = Arc::new(Connections::new(secrets, options.local_roots.clone()));
         let engine = tokio::runtime::Builder::new_multi_thread()
@@ -191,10 +195,10 @@ impl QueryService {
                 sessions,
                 admission: Admission::default(),
                 running: RunningQueries::default(),
-                policies: Mutex::default(),
+                published: Published::default(),
                 draining: AtomicBool::new(false),
                 engine: EngineRuntime(Some(engine)),
-                planning: tokio::sync::Semaphore::new(PLANNERS),
+                planning: Arc::new(tokio::sync::Semaphore::new(PLANNERS)),
                 options,
             }),
         })
@@ -253,12 +257,9 @@ impl QueryService {
     /// # Errors
     /// What is checked before a record exists: size, syntax, workgroup, drain.
     pub async fn submit(&self, caller: &Caller, request: SubmitRequest) -> Result<QueryRecord> {
-        let prepared = prepare::prepare(&self.inner, caller, request).await?;
-        let record = prepared.record.clone();
-        let inner = Arc::clone(&self.inner);
-        self.inner.spawn(async move {
-            drive::spool(inner, prepared).await;
-        })?;
+        let (begun, record) = tokio::sync::oneshot::channel();
+        self.inner.spawn(drive::spool(Arc::clone(&self.inner), caller.clone(), request, begun))?;
+        let record = record.await.map_err(QueryError::internal)??;
         Ok(view::shown(&record, self.inner.options.billing))
     }
 
@@ -267,14 +268,9 @@ impl QueryService {
     /// # Errors
     /// Everything that goes wrong before the first row, with the query's id where there is a record.
     pub async fn run(&self, caller: &Caller, request: SubmitRequest) -> Result<RunningQuery, RunError> {
-        let prepared = prepare::prepare(&self.inner, caller, request).await?;
-        let (id, statement) = (prepared.record.id.clone(), prepared.parsed.kind.word());
         let (sender, receiver) = tokio::sync::mpsc::channel(2);
-        let inner = Arc::clone(&self.inner);
-        self.inner.spawn(async move {
-            drive::stream(inner, prepared, sender).await;
-        })?;
-        drive::first_rows(id, statement, receiver).await
+        self.inner.spawn(drive::stream(Arc::clone(&self.inner), caller.clone(), request, sender))?;
+        drive::first_rows(receiver).await
     }
 
     /// The record, as far as the caller may know it.
@@ -368,30 +364,7 @@ impl QueryService {
 
 impl Inner {
     fn governor(&self, snapshot: Arc<Snapshot>) -> Result<Governor> {
-        let policies = self.published(&snapshot)?;
-        Ok(Governor::new(snapshot, policies))
-    }
-
-    /// The policy set of a snapshot, published once per version.
-    fn published(&self, snapshot: &Arc<Snapshot>) -> Result<Arc<PolicySet>> {
-        let mut cached = self
-            .policies
-            .lock()
-            .map_err(|_| QueryError::internal("the policy lock is poisoned"))?;
-        if let Some((version, set)) = cached.as_ref()
-            && *version == snapshot.version
-        {
-            return Ok(Arc::clone(set));
-        }
-        let set = entities::publish(snapshot).map(Arc::new).map_err(|problems| {
-            let text = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-            QueryError::internal(format!("the stored policies do not publish: {text}"))
-        })?;
-        // An older snapshot, read by a slow statement, never replaces the set of a newer one.
-        if cached.as_ref().is_none_or(|(version, _)| *version < snapshot.version) {
-            *cached = Some((snapshot.version, Arc::clone(&set)));
-        }
-        Ok(set)
+        self.published.governor(&snapshot)
     }
 
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> Result<()> {
@@ -400,7 +373,7 @@ impl Inner {
             .0
             .as_ref()
             .ok_or_else(|| QueryError::internal("the engine has stopped"))?;
-        runtime.spawn(work);
+        runtime.spawn(work.instrument(tracing::Span::current()));
         Ok(())
     }
 
@@ -416,6 +389,7 @@ impl Inner {
     fn planner(&self) -> Planner<'_> {
         Planner {
             store: &self.store,
+            published: &self.published,
             sessions: &self.sessions,
             discovery: &self.discovery,
             footers: &self.footers,

@@ -11,7 +11,7 @@ use lakegate_catalog::{
 use lakegate_connectors::{
     connection::Connection,
     error::ConnectorError,
-    files::{self, FileTable, Format, FormatOptions, PartitionSource},
+    files::{self, FileList, FileTable, Format, FormatOptions, PartitionSource},
 };
 
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
     discover::Reached,
     engine_error::connector_error,
     error::{ErrorCode, QueryError, Result},
-    govern::TableSource,
+    govern::{GovernedTable, TableSource, prune_declared},
     plan::Planner,
     session::QueryStores,
     type_name::parse_type,
@@ -32,14 +32,14 @@ use crate::{
 /// Those of the source, and `SCHEMA_CHANGED` for a table that the source no longer has.
 pub async fn open(
     planner: &Planner<'_>,
-    cx: &QueryContext,
+    cx: &Arc<QueryContext>,
     grant: &RelationGrant,
     stores: &mut QueryStores,
 ) -> Result<TableSource> {
     let path = &grant.path;
     let reached = planner.discovery.reach(&cx.snapshot, &path.catalog)?;
     if path.table.body.format.is_some() {
-        return open_files(planner, cx, path, &reached, stores).await;
+        return open_files(planner, cx, grant, &reached, stores).await;
     }
     let changed = || {
         QueryError::new(
@@ -53,7 +53,9 @@ pub async fn open(
         .spec(&reached, &path.database.name, &path.table.name)
         .await?
         .ok_or_else(changed)?;
-    if spec.name.name != remote.table {
+    // INVARIANT: what is read is the object that was decided about, not another one of its name.
+    let same_object = remote.source_id.is_none() || remote.source_id == spec.version.as_ref().map(|version| version.0.clone());
+    if spec.name.name != remote.table || !same_object {
         return Err(changed());
     }
     Ok(TableSource::Connector {
@@ -65,21 +67,41 @@ pub async fn open(
 
 async fn open_files(
     planner: &Planner<'_>,
-    cx: &QueryContext,
-    path: &TablePath,
+    cx: &Arc<QueryContext>,
+    grant: &RelationGrant,
     reached: &Reached,
     stores: &mut QueryStores,
 ) -> Result<TableSource> {
-    let table = file_table(planner.store, path, Arc::clone(&reached.connection)).await?;
+    let table = file_table(planner.store, &grant.path, Arc::clone(&reached.connection)).await?;
     let store = files::open_store(&table.connection).map_err(public)?;
     let url = files::store_url(&table.connection).map_err(public)?;
     stores.insert(&url, &store, &cx.meter);
+    let table = without_hidden_partitions(planner, cx, grant, table)?;
     let listed = files::list_files(&table, &store).await.map_err(public)?;
     Ok(TableSource::Files {
         table: Arc::new(table),
         files: Arc::new(listed),
         cache: Arc::clone(planner.footers),
     })
+}
+
+/// Declared partitions that the policy rules out are not even listed.
+fn without_hidden_partitions(
+    planner: &Planner<'_>,
+    cx: &Arc<QueryContext>,
+    grant: &RelationGrant,
+    table: FileTable,
+) -> Result<FileTable> {
+    if !matches!(table.partitions, PartitionSource::Declared(_)) {
+        return Ok(table);
+    }
+    let unlisted = TableSource::Files {
+        table: Arc::new(table.clone()),
+        files: Arc::new(FileList::default()),
+        cache: Arc::clone(planner.footers),
+    };
+    let governed = GovernedTable::new(Arc::clone(cx), grant.clone(), unlisted)?;
+    prune_declared(&governed, &table)
 }
 
 /// The connector's description of a table of files.

@@ -12,8 +12,23 @@
 mod door;
 #[path = "governance/fixture.rs"]
 mod fixture;
+#[path = "governance/lake.rs"]
+mod lake;
 
-use door::{Rows, ask, assert_no_canary, attempt, open, plan, rows, shown};
+#[path = "governance/barrier.rs"]
+mod barrier;
+#[path = "governance/leaks.rs"]
+mod leaks;
+#[path = "governance/rules.rs"]
+mod rules;
+#[path = "governance/shown.rs"]
+mod shown;
+#[path = "governance/source.rs"]
+mod source;
+#[path = "governance/text.rs"]
+mod text;
+
+use door::{Rows, ask, assert_no_canary, attempt, open};
 use fixture::{Lake, write_files};
 use lakegate_query::error::ErrorCode;
 
@@ -146,13 +161,14 @@ async fn every_decision_is_audited_with_its_parts() {
 #[tokio::test]
 async fn a1_scalar_subquery_and_a2_fallible_functions_see_visible_rows_only() {
     let lake = Lake::default();
-    everywhere(
-        &lake,
-        "alice",
-        "SELECT id, (SELECT 10 / o.qty) FROM orders o",
-        &["1|10", "2|5", "3|3"],
-    )
-    .await;
+    // The engine does not plan a subquery without FROM that reads the outer row; with one it does.
+    let bare = "SELECT id, (SELECT 10 / o.qty) FROM orders o";
+    assert_eq!(
+        ask(&lake, "alice", Rows::Memory, bare).await.unwrap_err().code,
+        ErrorCode::NotSupported
+    );
+    let scalar = "SELECT id, (SELECT max(10 / i.qty) FROM orders i WHERE i.id = o.id) AS x FROM orders o";
+    everywhere(&lake, "alice", scalar, &["1|10", "2|5", "3|3"]).await;
     for sql in [
         "SELECT CAST(code AS INT) FROM orders",
         "SELECT CAST(concat(code, '') AS INT) + qty FROM orders",
@@ -172,11 +188,7 @@ async fn a1_scalar_subquery_and_a2_fallible_functions_see_visible_rows_only() {
             let seen = ask(&lake, "alice", source, sql)
                 .await
                 .unwrap_or_else(|error| panic!("{source:?} {sql}: {error:?}"));
-            assert_eq!(
-                seen.len(),
-                if sql.starts_with("SELECT sum") { 3 } else { 3 },
-                "{source:?} {sql}: {seen:?}"
-            );
+            assert_eq!(seen.len(), 3, "{source:?} {sql}: {seen:?}");
         }
     }
     // Of visible rows, errors stay: the same class as over the pre-filtered copy.
@@ -255,7 +267,7 @@ async fn b3_and_b5_expressions_and_types_are_those_of_governed_values() {
     assert!(!names.contains(&"customer") && names.len() == 13, "{names:?}");
     let field = frame.schema().field_with_unqualified_name("ssn").unwrap();
     assert!(field.is_nullable() && field.metadata().is_empty());
-    assert_eq!(field.data_type(), &datafusion::arrow::datatypes::DataType::Utf8);
+    assert_eq!(field.data_type(), &arrow::datatypes::DataType::Utf8);
 }
 
 #[tokio::test]
@@ -269,7 +281,7 @@ async fn b2_masks_hold_on_struct_fields_by_every_route() {
     everywhere(
         &lake,
         "alice",
-        "SELECT addr['zip'], get_field(addr, 'zip') FROM orders WHERE id = 1",
+        "SELECT addr['zip'], get_field(addr, 'zip') AS z FROM orders WHERE id = 1",
         &["nnn-nn-3333|nnn-nn-3333"],
     )
     .await;
@@ -440,56 +452,4 @@ async fn forbid_wins_over_every_grant() {
             ErrorCode::TableNotFound
         );
     }
-}
-
-#[tokio::test]
-async fn explain_shows_visible_columns_and_accepted_conditions_only() {
-    let lake = Lake::default();
-    let directory = directory();
-    let (cx, context) = open(&lake, "alice", Rows::Files(directory.path())).await.unwrap();
-    let sql = "SELECT id, ssn FROM orders WHERE id > 1 AND ssn <> 'x' AND 10 / qty > 0";
-    let text = shown(&plan(&cx, &context, sql).await.unwrap());
-    assert!(
-        text.contains("GovernedScanExec: relation=lake.sales.orders, columns=[id, ssn, qty], filters=[id > Int64(1)]"),
-        "{text}"
-    );
-    for inside in [
-        "legal_hold",
-        "parquet",
-        "PolicyFilter",
-        "'DE'",
-        "lakegate_",
-        "show-last",
-    ] {
-        assert!(!text.contains(inside), "{inside}: {text}");
-    }
-    let debug = format!("{:?}", plan(&cx, &context, sql).await.unwrap());
-    assert!(!debug.contains("legal_hold"), "{debug}");
-    let seen = rows(&cx, &context, &format!("EXPLAIN VERBOSE {sql}")).await;
-    if let Ok(seen) = seen {
-        let text = door::lines(&seen).join("\n");
-        assert!(!text.contains("legal_hold") && !text.contains("PolicyFilter"), "{text}");
-    }
-}
-
-#[tokio::test]
-async fn restricted_callers_are_shown_what_the_policy_leaves() {
-    let lake = Lake::default();
-    let directory = directory();
-    let mut figures = Vec::new();
-    for sql in [
-        "SELECT id FROM orders",
-        "SELECT id FROM orders WHERE id = 1",
-        "SELECT id FROM orders LIMIT 1",
-    ] {
-        let (cx, context) = open(&lake, "alice", Rows::Files(directory.path())).await.unwrap();
-        rows(&cx, &context, sql).await.unwrap();
-        let usage = cx.meter.usage();
-        assert!(!usage.detailed && usage.scanned_bytes > 0);
-        figures.push(usage.shown_scanned_bytes);
-    }
-    assert!(figures.windows(2).all(|pair| pair[0] == pair[1]), "{figures:?}");
-    let (cx, context) = open(&lake, "dana", Rows::Files(directory.path())).await.unwrap();
-    rows(&cx, &context, "SELECT id FROM orders").await.unwrap();
-    assert!(cx.meter.usage().detailed);
 }

@@ -1,16 +1,19 @@
 //! How do tests write data files? Batches from short text, as Parquet with row groups of a chosen size, or any text as it is.
 
-use std::{fs::File, io::Cursor, path::Path, sync::Arc};
+use std::{fmt::Write as _, fs::File, io::Cursor, path::Path, sync::Arc};
 
 use arrow::{
     array::RecordBatch,
-    csv::ReaderBuilder,
-    datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit},
+    csv::{self, ReaderBuilder},
+    datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit},
+    json::writer::{LineDelimited, WriterBuilder},
 };
 use parquet::{
     arrow::ArrowWriter,
     file::properties::{EnabledStatistics, WriterProperties},
 };
+
+use crate::answer;
 
 /// A schema of `name type` pairs in Trino's spelling: `id bigint, ts timestamp(6)`. All nullable.
 pub fn schema(columns: &str) -> SchemaRef {
@@ -101,4 +104,36 @@ pub fn parquet(path: &Path, columns: &str, rows: &str) {
 pub fn text(path: &Path, text: &str) {
     std::fs::create_dir_all(path.parent().expect("a folder")).expect("the folder");
     std::fs::write(path, text).expect("a file");
+}
+
+/// A batch as CSV with a header.
+pub fn csv_text(batch: &RecordBatch) -> String {
+    let mut text = Vec::new();
+    csv::WriterBuilder::new().build(&mut text).write(batch).expect("rows");
+    String::from_utf8(text).expect("UTF-8")
+}
+
+/// A batch as one JSON object a line, with explicit NULLs: a missing key is an absent column, which is another thing.
+pub fn ndjson_text(batch: &RecordBatch) -> String {
+    let mut text = Vec::new();
+    let mut writer = WriterBuilder::new().with_explicit_nulls(true).build::<_, LineDelimited>(&mut text);
+    writer.write(batch).expect("rows");
+    writer.finish().expect("an end");
+    String::from_utf8(text).expect("UTF-8")
+}
+
+/// A batch as INSERT statements.
+pub fn insert_text(table: &str, batch: &RecordBatch) -> String {
+    let mut sql = String::new();
+    for row in answer::values(std::slice::from_ref(batch)) {
+        let literal = |(value, field): (&String, &FieldRef)| match value.as_str() {
+            "NULL" => "NULL".to_owned(),
+            "(empty)" => "''".to_owned(),
+            number if field.data_type().is_numeric() => number.to_owned(),
+            text => format!("'{}'", text.replace('\'', "''")),
+        };
+        let values: Vec<String> = row.iter().zip(batch.schema_ref().fields()).map(literal).collect();
+        let _ = write!(sql, "INSERT INTO {table} VALUES ({});", values.join(", "));
+    }
+    sql
 }

@@ -32,9 +32,6 @@ use tempfile::TempDir;
 
 use crate::answer::Answer;
 
-/// Catalog and database of names without any.
-const DEFAULTS: (&str, &str) = ("lake", "t");
-
 /// A lake that lives as long as the value.
 #[derive(Debug)]
 pub struct World {
@@ -44,6 +41,8 @@ pub struct World {
     inspector: SourceInspector,
     pub store: Store,
     pub queries: QueryService,
+    /// Catalog and database of names without any.
+    defaults: (String, String),
 }
 
 impl World {
@@ -80,6 +79,7 @@ impl World {
             inspector,
             store,
             queries,
+            defaults: ("lake".to_owned(), "t".to_owned()),
         }
     }
 
@@ -105,6 +105,11 @@ impl World {
 
     /// As [`World::apply`], for lakes that may be refused.
     pub async fn try_apply(&self, yaml: &str, cedar: &str) -> Result<ApplyReport, ApplyError> {
+        self.apply_with(yaml, cedar, ApplyOptions::default()).await
+    }
+
+    /// As [`World::try_apply`], with options.
+    pub async fn apply_with(&self, yaml: &str, cedar: &str, options: ApplyOptions) -> Result<ApplyReport, ApplyError> {
         let directory = Some(self.directory.path().join("lake"));
         let source = |name: &str, text: &str| Source {
             name: name.to_owned(),
@@ -124,7 +129,7 @@ impl World {
             local_roots: &[],
             by: Applier::Operator,
         };
-        lake::apply(&context, &LakeInput { sources }, ApplyOptions::default()).await
+        lake::apply(&context, &LakeInput { sources }, options).await
     }
 
     /// The caller that a door makes of a proven user.
@@ -147,9 +152,24 @@ impl World {
         }
     }
 
+    /// Where names without catalog and database resolve from now on; `lake.t` if never called.
+    pub fn set_defaults(&mut self, catalog: &str, database: &str) {
+        self.defaults = (catalog.to_owned(), database.to_owned());
+    }
+
+    /// A request with these defaults.
+    pub fn request(&self, sql: &str) -> SubmitRequest {
+        SubmitRequest {
+            sql: sql.to_owned(),
+            catalog: Some(self.defaults.0.clone()),
+            database: Some(self.defaults.1.clone()),
+            ..SubmitRequest::default()
+        }
+    }
+
     /// Runs a statement to its last row.
     pub async fn run(&self, user: &str, sql: &str) -> Result<Answer, QueryError> {
-        self.run_request(user, request(sql))
+        self.run_request(user, self.request(sql))
             .await
             .map_err(|failure| failure.error)
     }
@@ -238,16 +258,6 @@ impl World {
     }
 }
 
-/// A request with the defaults of the tests.
-pub fn request(sql: &str) -> SubmitRequest {
-    SubmitRequest {
-        sql: sql.to_owned(),
-        catalog: Some(DEFAULTS.0.to_owned()),
-        database: Some(DEFAULTS.1.to_owned()),
-        ..SubmitRequest::default()
-    }
-}
-
 fn options(store: &Store, directory: &Path) -> ServiceOptions {
     ServiceOptions {
         node: store.boot_id().to_owned(),
@@ -263,5 +273,6 @@ fn options(store: &Store, directory: &Path) -> ServiceOptions {
         billing: Billing {
             megabyte_bytes: 1_048_576,
         },
+        price_per_tb: "5.00 USD".to_owned(),
     }
 }

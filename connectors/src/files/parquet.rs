@@ -81,7 +81,7 @@ impl LakeParquetSource {
 }
 
 /// The conjuncts that may prune: those without float columns.
-fn prunable(predicate: &Arc<dyn PhysicalExpr>, schema: &Schema) -> Option<Arc<dyn PhysicalExpr>> {
+pub(super) fn prunable(predicate: &Arc<dyn PhysicalExpr>, schema: &Schema) -> Option<Arc<dyn PhysicalExpr>> {
     let usable = |conjunct: &Arc<dyn PhysicalExpr>| {
         collect_columns(conjunct).iter().all(|column| {
             schema

@@ -47,13 +47,13 @@ pub async fn check_policy_columns(
         return Ok(Vec::new());
     }
     let store_id = store_url(&table.connection)?;
-    let absent: Vec<Vec<(String, String)>> = stream::iter(&files.files)
-        .map(|file| {
+    let absent: Vec<Vec<(String, String)>> = stream::iter(files.files.clone())
+        .map(|file: ListedFile| {
             let (wanted, store_id) = (&wanted, &store_id);
             async move {
                 let names = match table.format {
-                    Format::Parquet => parquet_names(store_id.as_str(), store, cache, file).await?,
-                    Format::Csv | Format::Ndjson => csv_names(table, store, file).await?,
+                    Format::Parquet => parquet_names(store_id.as_str(), store, cache, &file).await?,
+                    Format::Csv | Format::Ndjson => csv_names(table, store, &file).await?,
                 };
                 let path = file.object_meta.location.as_ref();
                 absent_from(wanted, &names)

@@ -45,6 +45,11 @@ pub struct FileScan<'a> {
     /// missing (a CSV row too short, a JSON object without the key), which is not the same as NULL (governance §3 rule 6).
     /// Leave it empty where the owner declared `absent_policy_columns: null`.
     pub policy_columns: Vec<usize>,
+    /// A policy hides rows or cells of the table from the caller. What could fail at a value of a hidden row, or cannot
+    /// even be told apart into columns, is then decided without values: a Parquet column whose type does not hold every
+    /// value of the file's is `TYPE_MISMATCH` when the file is opened, and a CSV row with too many fields and an NDJSON
+    /// line that is no object are left out.
+    pub restricted: bool,
     pub target_partitions: usize,
     pub batch_size: usize,
     pub meter: Arc<dyn ScanMeter>,
@@ -56,7 +61,7 @@ pub struct FileScan<'a> {
 /// Builds the plan of a scan; its schema is the projection of `raw_schema`.
 ///
 /// Errors while it runs are `DataFusionError`s in which `ConnectorError::find` finds ours: `CORRUPT_FILE`,
-/// `TYPE_MISMATCH`, `AMBIGUOUS_COLUMN`, `VALUE_MISMATCH` and those of the store, all with the file's name in `file()`.
+/// `TYPE_MISMATCH`, `AMBIGUOUS_COLUMN` and those of the store, all with the file's name in `file()`.
 ///
 /// # Errors
 /// `SOURCE_INVALID_REQUEST` if the projection names columns that are not there.
@@ -78,12 +83,8 @@ pub fn scan(scan: FileScan<'_>) -> Result<Arc<dyn ExecutionPlan>> {
             let text = TextTable {
                 format: table.format,
                 options: table.options.clone(),
-                declared: table
-                    .file_schema
-                    .fields()
-                    .iter()
-                    .map(|field| field.name().clone())
-                    .collect(),
+                declared: Arc::clone(&table.file_schema),
+                restricted: scan.restricted,
                 policy_columns: scan.policy_columns.clone(),
             };
             Arc::new(TextSource::new(schema, text, state))
@@ -92,7 +93,9 @@ pub fn scan(scan: FileScan<'_>) -> Result<Arc<dyn ExecutionPlan>> {
     let config = FileScanConfigBuilder::new(scan.store_url.clone(), source)
         .with_file_groups(groups(&scan))
         .with_batch_size(Some(scan.batch_size.max(1)))
-        .with_expr_adapter(Some(Arc::new(AdapterFactory)))
+        .with_expr_adapter(Some(Arc::new(AdapterFactory {
+            restricted: scan.restricted,
+        })))
         .with_projection_indices(Some(scan.projection.clone()))
         .map_err(planning)?
         .build();

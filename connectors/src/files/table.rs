@@ -278,9 +278,10 @@ pub struct ListedFile {
 
 /// The columns that `scan` yields before projection: file columns, then partition columns; all nullable.
 ///
-/// Parquet: declared types. CSV and NDJSON: every scalar file column is `Utf8`, so that a bad value in a hidden row neither
-/// fails nor shows; the engine casts above the policy filter. Nested NDJSON columns keep their declared type. A file column
-/// of a partition column's name is left out: the partition's value wins.
+/// Parquet: declared types. CSV and NDJSON: text and binary columns are `Binary`, all others `Utf8`, so that a bad value in a
+/// hidden row neither fails nor shows; the engine converts above the policy filter, scalars by a cast (which also finds what
+/// is not UTF-8), nested columns, which come as JSON text, by `decode_json_column`. A file column of a partition column's
+/// name is left out: the partition's value wins.
 #[must_use]
 pub fn raw_schema(table: &FileTable) -> SchemaRef {
     let mut fields: Vec<FieldRef> = raw_file_schema(table).fields().iter().cloned().collect();
@@ -322,8 +323,15 @@ pub(crate) fn partition_fields(table: &FileTable) -> Vec<FieldRef> {
 fn raw_type(format: Format, declared: &DataType) -> DataType {
     match format {
         Format::Parquet => declared.clone(),
-        Format::Ndjson if declared.is_nested() => declared.clone(),
-        Format::Csv | Format::Ndjson => DataType::Utf8,
+        Format::Csv | Format::Ndjson => match declared {
+            DataType::Utf8
+            | DataType::LargeUtf8
+            | DataType::Utf8View
+            | DataType::Binary
+            | DataType::LargeBinary
+            | DataType::BinaryView => DataType::Binary,
+            _ => DataType::Utf8,
+        },
     }
 }
 

@@ -1,5 +1,5 @@
-//! How are CSV and NDJSON files scanned? Whole files, every scalar as text, so that conversion can wait until the policy's
-//! filter has run.
+//! How are CSV and NDJSON files scanned? Whole files, every value as text or bytes, so that conversion can wait until the
+//! policy's filter has run: no value of a row that it hides may fail the scan.
 
 mod csv;
 mod input;
@@ -44,8 +44,10 @@ use crate::error::ConnectorError;
 pub(crate) struct TextTable {
     pub(crate) format: Format,
     pub(crate) options: FormatOptions,
-    /// Names of all declared file columns; without a header, columns go by their position here.
-    pub(crate) declared: Vec<String>,
+    /// All declared file columns; without a header, columns go by their position here.
+    pub(crate) declared: SchemaRef,
+    /// From `FileScan::restricted`.
+    pub(crate) restricted: bool,
     /// Into the raw schema.
     pub(crate) policy_columns: Vec<usize>,
 }
@@ -56,6 +58,8 @@ struct Wanted {
     table: Arc<TextTable>,
     /// Fields wanted, in order.
     schema: SchemaRef,
+    /// Per field: its declared type is nested, and a JSON string is kept as JSON.
+    nested: Vec<bool>,
     /// Names of the file columns that a policy reads.
     policy: Vec<String>,
     batch_size: usize,
@@ -99,9 +103,16 @@ impl TextSource {
     fn wanted(&self) -> Result<Wanted> {
         let file_schema = self.schema.file_schema();
         let name = |position: &usize| file_schema.fields().get(*position).map(|field| field.name().clone());
+        let schema = Arc::new(file_schema.project(&self.projection.file_indices)?);
+        let declared = |name: &str| self.table.declared.field_with_name(name);
         Ok(Wanted {
             table: Arc::clone(&self.table),
-            schema: Arc::new(file_schema.project(&self.projection.file_indices)?),
+            nested: schema
+                .fields()
+                .iter()
+                .map(|field| declared(field.name()).is_ok_and(|field| field.data_type().is_nested()))
+                .collect(),
+            schema,
             policy: self.table.policy_columns.iter().filter_map(name).collect(),
             batch_size: self.batch_size,
         })

@@ -14,7 +14,7 @@ use crate::{
     error::{ConnectorError, Result},
     scan::{Relation, ScanSpec},
     split::Handle,
-    statement::write_scan,
+    statement::{RowGuard, write_scan},
     table_spec::Statistics,
 };
 
@@ -26,6 +26,7 @@ pub(super) struct Scan {
     pub schema: SchemaRef,
     /// Columns of the table, one per field of `schema`.
     pub columns: Vec<Column>,
+    pub row_guard: Option<RowGuard>,
     /// Of the table.
     pub oid: u32,
     pub statistics: Statistics,
@@ -48,6 +49,7 @@ pub(super) fn plan(scan: &ScanSpec) -> Result<PlanResponse> {
         parameters: planned.parameters,
         schema: Arc::clone(&planned.schema),
         columns,
+        row_guard: planned.row_guard,
         oid: table.oid,
         statistics: table.statistics,
     };

@@ -1,4 +1,5 @@
-//! How do the rows of a statement become Arrow batches? Extended protocol, binary values, straight into builders.
+//! How do the rows of a statement become Arrow batches? Extended protocol, binary values, straight into builders. Of rows
+//! that the guard hides, the columns of the guard alone are decoded.
 
 use std::{pin::pin, sync::Arc};
 
@@ -21,6 +22,7 @@ use crate::{
     error::{ConnectorError, ConnectorErrorKind, Result},
     read_stats::ReadCounters,
     split::{ReadRequest, ReadStream},
+    statement::{GUARDED_ROWS, RowGuard},
 };
 
 /// Capacity of new builders; larger batches grow.
@@ -75,16 +77,31 @@ impl<'a> Reader<'a> {
 
     async fn run(&mut self, stream: tokio_postgres::RowStream, sender: &BatchSender) -> Result<()> {
         let mut stream = pin!(stream);
-        let mut checked = false;
-        while let Some(row) = stream.try_next().await.map_err(from_postgres)? {
-            if !checked {
-                check(self.scan, &row)?;
-                checked = true;
+        let (mut checked, mut ended) = (false, false);
+        let mut waiting = Vec::new();
+        while !ended {
+            match stream.try_next().await.map_err(from_postgres)? {
+                Some(row) => {
+                    if !checked {
+                        check(self.scan, &row)?;
+                        checked = true;
+                    }
+                    self.counters
+                        .add_bytes_source(u64::try_from(row.raw_size_bytes()).unwrap_or(u64::MAX));
+                    waiting.push(row);
+                }
+                None => ended = true,
             }
-            self.append(&row)?;
-            if self.rows >= self.batch_rows || self.data_bytes() >= MAX_BATCH_BYTES {
-                let (columns, rows) = self.take();
-                sender.send(columns, rows).await?;
+            if !ended && self.scan.row_guard.is_some() && waiting.len() < GUARDED_ROWS {
+                continue;
+            }
+            let visible = visible(self.scan, &waiting)?;
+            for (row, _) in waiting.drain(..).zip(visible).filter(|(_, visible)| *visible) {
+                self.append(&row)?;
+                if self.rows >= self.batch_rows || self.data_bytes() >= MAX_BATCH_BYTES {
+                    let (columns, rows) = self.take();
+                    sender.send(columns, rows).await?;
+                }
             }
         }
         if self.rows > 0 {
@@ -95,8 +112,6 @@ impl<'a> Reader<'a> {
     }
 
     fn append(&mut self, row: &Row) -> Result<()> {
-        self.counters
-            .add_bytes_source(u64::try_from(row.raw_size_bytes()).unwrap_or(u64::MAX));
         for (position, builder) in self.builders.iter_mut().enumerate() {
             let Raw(raw) = row.try_get(position).map_err(from_postgres)?;
             if let Err(found) = builder.append(raw) {
@@ -131,6 +146,28 @@ impl<'a> Reader<'a> {
             std::mem::take(&mut self.rows),
         )
     }
+}
+
+/// Which rows may be decoded as a whole?
+fn visible(scan: &Scan, rows: &[Row]) -> Result<Vec<bool>> {
+    let Some(guard) = &scan.row_guard else {
+        return Ok(vec![true; rows.len()]);
+    };
+    let mut sound = vec![true; rows.len()];
+    let mut columns = Vec::new();
+    for position in guard.positions() {
+        let column = scan.columns.get(*position).ok_or_else(RowGuard::broken)?;
+        let mut builder = ColumnBuilder::new(column.kind.wire, rows.len());
+        for (row, sound) in rows.iter().zip(&mut sound) {
+            let Raw(raw) = row.try_get(*position).map_err(from_postgres)?;
+            if builder.append(raw).is_err() {
+                builder.append(None).map_err(|_| RowGuard::broken())?;
+                *sound = false;
+            }
+        }
+        columns.push(builder.finish());
+    }
+    guard.visible(columns, &sound)
 }
 
 /// Are types and table still those that were described? Eight bytes of another type would decode to something.

@@ -11,7 +11,7 @@ use crate::{
     error::{ConnectorError, Result},
     scan::{Relation, ScanSpec},
     split::Handle,
-    statement::write_scan,
+    statement::{RowGuard, write_scan},
     table_spec::Statistics,
 };
 
@@ -23,6 +23,7 @@ pub(super) struct Scan {
     pub schema: SchemaRef,
     /// Columns of the table, one per field of `schema`.
     pub columns: Vec<Column>,
+    pub row_guard: Option<RowGuard>,
     pub table: String,
 }
 
@@ -43,6 +44,7 @@ pub(super) fn plan(scan: &ScanSpec) -> Result<PlanResponse> {
         parameters: planned.parameters,
         schema: Arc::clone(&planned.schema),
         columns,
+        row_guard: planned.row_guard,
         table: table.name.clone(),
     };
     Ok(PlanResponse {

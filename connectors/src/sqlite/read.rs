@@ -1,4 +1,5 @@
-//! How do the rows of a statement become Arrow batches, each value checked against the type of its column?
+//! How do the rows of a statement become Arrow batches, each value checked against the type of its column? Of rows that the
+//! guard hides, the columns of the guard alone.
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use crate::{
     call::CallContext,
     error::{ConnectorError, ConnectorErrorKind, Result},
     split::{ReadRequest, ReadStream},
+    statement::{GUARDED_ROWS, RowGuard},
 };
 
 /// Reads the scan; SQLite runs on a thread of its own.
@@ -41,11 +43,23 @@ async fn run(database: &mut Database, scan: &Scan, batch_rows: usize, sender: &B
     }
     let mut rows = query.fetch(&mut database.connection);
     let mut batch = Batch::new(scan);
-    while let Some(row) = rows.try_next().await.map_err(from_sqlx)? {
-        batch.append(&row)?;
-        if batch.rows >= batch_rows || batch.bytes >= MAX_BATCH_BYTES {
-            let (columns, rows) = batch.take();
-            sender.send(columns, rows).await?;
+    let mut waiting = Vec::new();
+    let mut ended = false;
+    while !ended {
+        match rows.try_next().await.map_err(from_sqlx)? {
+            Some(row) => waiting.push(row),
+            None => ended = true,
+        }
+        if !ended && scan.row_guard.is_some() && waiting.len() < GUARDED_ROWS {
+            continue;
+        }
+        let visible = visible(scan, &waiting)?;
+        for (row, _) in waiting.drain(..).zip(visible).filter(|(_, visible)| *visible) {
+            batch.append(&row)?;
+            if batch.rows >= batch_rows || batch.bytes >= MAX_BATCH_BYTES {
+                let (columns, rows) = batch.take();
+                sender.send(columns, rows).await?;
+            }
         }
     }
     if batch.rows > 0 {
@@ -53,6 +67,28 @@ async fn run(database: &mut Database, scan: &Scan, batch_rows: usize, sender: &B
         sender.send(columns, rows).await?;
     }
     Ok(())
+}
+
+/// Which rows may be decoded as a whole?
+fn visible(scan: &Scan, rows: &[SqliteRow]) -> Result<Vec<bool>> {
+    let Some(guard) = &scan.row_guard else {
+        return Ok(vec![true; rows.len()]);
+    };
+    let mut sound = vec![true; rows.len()];
+    let mut columns = Vec::new();
+    for position in guard.positions() {
+        let column = scan.columns.get(*position).ok_or_else(RowGuard::broken)?;
+        let mut builder = Builder::new(column.kind.storage);
+        for (row, sound) in rows.iter().zip(&mut sound) {
+            let value = row.try_get_raw(*position).map_err(from_sqlx)?;
+            if builder.append(value, column.kind.storage).is_err() {
+                builder.append_null();
+                *sound = false;
+            }
+        }
+        columns.push(builder.finish());
+    }
+    guard.visible(columns, &sound)
 }
 
 /// The batch that is being filled.

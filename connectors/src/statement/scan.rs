@@ -13,6 +13,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use super::{
     Dialect, Sql,
     condition::{self, Condition},
+    row_guard::RowGuard,
 };
 use crate::{
     capability::{LimitVerdict, Pushdown},
@@ -31,6 +32,8 @@ pub(crate) struct PlannedScan<P> {
     /// Position in the table of each output column.
     pub positions: Vec<usize>,
     pub guard: Pushdown,
+    /// The guard once more, for rows that come back.
+    pub row_guard: Option<RowGuard>,
     pub filter: Vec<Pushdown>,
     pub limit: LimitVerdict,
 }
@@ -79,12 +82,15 @@ pub(crate) fn write_scan<D: Dialect>(
         limit,
     };
     let (text, parameters) = statement.write(dialect, where_clause.written)?.finish(D::placeholder);
+    // A limit that was sent counts every row: none may be left out here.
+    let row_guard = RowGuard::new(scan).filter(|_| limit.is_none());
     Ok(PlannedScan {
         text,
         parameters,
         schema: schema(&scan.output),
         positions,
         guard,
+        row_guard,
         filter,
         limit: if limit.is_some() {
             LimitVerdict::Exact

@@ -122,6 +122,7 @@ async fn a_pushed_filter_prunes_and_stays() {
         projection: vec![0, 1],
         prune: None,
         policy_columns: vec![],
+        restricted: false,
         target_partitions: 1,
         batch_size: 100,
         meter: Arc::clone(&lake.meter) as _,

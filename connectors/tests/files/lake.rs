@@ -10,7 +10,7 @@ use std::{
 };
 
 use arrow::{
-    array::RecordBatch,
+    array::{ArrayRef, AsArray, RecordBatch, StringArray},
     datatypes::{DataType, Field, FieldRef, Schema},
     util::pretty::pretty_format_batches,
 };
@@ -51,6 +51,7 @@ pub struct Lake {
     pub cache: Arc<MetadataCache>,
     pub meter: Arc<Meter>,
     pub partitions: usize,
+    pub restricted: bool,
 }
 
 impl Lake {
@@ -78,6 +79,7 @@ impl Lake {
             cache,
             meter,
             partitions: 1,
+            restricted: false,
         }
     }
 
@@ -154,6 +156,7 @@ impl Lake {
             projection,
             prune,
             policy_columns,
+            restricted: self.restricted,
             target_partitions: self.partitions,
             batch_size: 1_000,
             meter: Arc::clone(&self.meter) as _,
@@ -162,6 +165,7 @@ impl Lake {
         })
         .expect("plan");
         let batches = collect(plan, session.task_ctx()).await?;
+        let batches: Vec<RecordBatch> = batches.iter().map(readable).collect();
         let text = pretty_format_batches(&batches).expect("text").to_string();
         let mut lines: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
         if !lines.is_empty() {
@@ -180,6 +184,26 @@ impl Lake {
     pub fn scanned(&self) -> u64 {
         self.meter.bytes.swap(0, Relaxed)
     }
+}
+
+/// Bytes as text; what is no text is `no text`.
+fn readable(batch: &RecordBatch) -> RecordBatch {
+    let schema = batch.schema();
+    let columns = schema.fields().iter().zip(batch.columns()).map(|(field, column)| {
+        let shown = match column.as_binary_opt::<i32>() {
+            None => Arc::clone(column),
+            Some(bytes) => {
+                let text = |value| str::from_utf8(value).unwrap_or("no text");
+                Arc::new(bytes.iter().map(|value| value.map(text)).collect::<StringArray>()) as ArrayRef
+            }
+        };
+        (field.name().clone(), shown)
+    });
+    let fields: Vec<(String, ArrayRef)> = columns.collect();
+    if fields.is_empty() {
+        return batch.clone();
+    }
+    RecordBatch::try_from_iter(fields).expect("batch")
 }
 
 pub fn hive(columns: &[(&str, DataType)]) -> Vec<FieldRef> {

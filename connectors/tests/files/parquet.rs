@@ -183,6 +183,30 @@ async fn text_is_no_number_and_two_names_are_an_error() {
 }
 
 #[tokio::test]
+async fn a_narrower_type_fails_at_the_value_or_for_the_restricted_at_once() {
+    let mut lake = Lake::new();
+    let rows = |values: Vec<i64>| {
+        let values: ArrayRef = Arc::new(Int64Array::from(values));
+        RecordBatch::try_from_iter([("n", Arc::clone(&values)), ("m", values)]).expect("batch")
+    };
+    lake.parquet("t/a", &[rows(vec![1, 2])], 10);
+    let columns = [("n", DataType::Int32), ("m", DataType::Int64)];
+    let table = lake.table("t", Format::Parquet, &columns);
+    assert_eq!(lake.read(&table).await.expect("rows"), "n,m\n1,1\n2,2");
+    lake.parquet("u/a", &[rows(vec![1, 1 << 40])], 10);
+    let wide = lake.table("u", Format::Parquet, &columns);
+    lake.read(&wide).await.expect_err("a value that does not fit");
+    lake.restricted = true;
+    // Whatever the values are: the same answer.
+    for table in [&table, &wide] {
+        let error = lake.read(table).await.expect_err("type");
+        assert_eq!(ours(&error).code(), "TYPE_MISMATCH");
+        let files = lake.list(table).await;
+        lake.scan(table, &files, vec![1], None, vec![]).await.expect("other column");
+    }
+}
+
+#[tokio::test]
 async fn nan_is_not_lost_to_statistics() {
     let lake = Lake::new();
     let doubles: ArrayRef = Arc::new(Float64Array::from(vec![0.5, 1.0, f64::NAN]));

@@ -60,6 +60,7 @@ async fn csv_null_and_empty_differ() {
         projection: vec![1],
         prune: None,
         policy_columns: vec![],
+        restricted: false,
         target_partitions: 1,
         batch_size: 10,
         meter: Arc::new(NoMeter),
@@ -68,9 +69,9 @@ async fn csv_null_and_empty_differ() {
     };
     let plan = scan(request).expect("plan");
     let batches = collect(plan, session.task_ctx()).await.expect("rows");
-    let column = batches[0].column(0).as_string::<i32>();
+    let column = batches[0].column(0).as_binary::<i32>();
     assert!(column.is_null(0) && column.is_valid(1));
-    assert_eq!((column.value(1), column.value(2)), ("", "c"));
+    assert_eq!((column.value(1), column.value(2)), (&b""[..], &b"c"[..]));
 }
 
 #[tokio::test]
@@ -130,7 +131,7 @@ async fn ndjson_keeps_digits_and_json() {
     let table = lake.table("t", Format::Ndjson, &[("a", DataType::Float64), ("n", nested.clone())]);
     assert_eq!(
         lake.read(&table).await.expect("rows"),
-        "a,n\n,\n1.50,{k: [1]}\n9223372036854775809,\ntrue,"
+        "a,n\n,\n1.50,{\"k\":[1]}\n9223372036854775809,\ntrue,"
     );
     let table = lake.table("t", Format::Ndjson, &[("b", DataType::Utf8)]);
     let files = lake.list(&table).await;
@@ -142,6 +143,47 @@ async fn ndjson_keeps_digits_and_json() {
     );
     let columns = lake.infer("t", Format::Ndjson).await;
     assert_eq!(columns.expect_err("A and a").code(), "AMBIGUOUS_COLUMN");
+}
+
+/// governance.md §6.1: what the policy's filter, above the scan, will hide fails nobody.
+#[tokio::test]
+async fn no_value_fails_the_scan() {
+    let address = DataType::Struct(vec![Field::new("zip", DataType::Utf8, true)].into());
+    let mut lake = Lake::new();
+    lake.write(
+        "j/f",
+        "{\"region\":\"DE\",\"addr\":{\"zip\":\"1\"},\"note\":\"x\"}\n{\"region\":\"US\",\"addr\":5,\"note\":\"\\ud800\"}\n",
+    );
+    let columns = [("region", DataType::Utf8), ("addr", address), ("note", DataType::Utf8)];
+    let table = lake.table("j", Format::Ndjson, &columns);
+    assert_eq!(
+        lake.read(&table).await.expect("rows"),
+        "region,addr,note\nDE,{\"zip\":\"1\"},x\nUS,5,no text"
+    );
+
+    lake.write("c/f", b"region,note,n\nDE,x,1\nUS,\xff,\xff\n");
+    let columns = [
+        ("region", DataType::Utf8),
+        ("note", DataType::Utf8),
+        ("n", DataType::Int64),
+    ];
+    let table = lake.table("c", Format::Csv, &columns);
+    let rows = "region,note,n\nDE,x,1\nUS,no text,\u{FFFD}";
+    assert_eq!(lake.read(&table).await.expect("rows"), rows);
+
+    // What cannot be told apart into columns has no value for a policy: an error for some, no row for the restricted.
+    lake.write("c/f", "region,note,n\nDE,x,1\nUS,DE,y,2\n");
+    lake.write("j/f", "{\"region\":\"DE\"}\n{\"region\":\"US\",\n");
+    let lines = lake.table("j", Format::Ndjson, &columns[..1]);
+    for table in [&table, &lines] {
+        assert_eq!(ours(&lake.read(table).await.expect_err("malformed")).code(), "CORRUPT_FILE");
+    }
+    lake.restricted = true;
+    assert_eq!(lake.read(&table).await.expect("rows"), "region,note,n\nDE,x,1");
+    assert_eq!(lake.read(&lines).await.expect("rows"), "region\nDE");
+    // The damage of a whole file stays an error.
+    lake.write("c/f", "region,note,n\nDE,x,1\nUS,\"x,2\n");
+    assert_eq!(ours(&lake.read(&table).await.expect_err("open quote")).code(), "CORRUPT_FILE");
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use serde::Deserialize;
 const REFRESH: Duration = Duration::from_secs(10);
 /// The last good set is used for so long.
 const KEEP: Duration = Duration::from_secs(24 * 3_600);
-/// A set is fetched anew in the background of a request after this time.
+/// A set is fetched anew after this time.
 const STALE: Duration = Duration::from_secs(3_600);
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Largest document that is read.
@@ -113,6 +113,11 @@ impl KeySet {
         keys.as_ref()
             .map(|fetched| fetched.at.elapsed())
             .filter(|age| *age < KEEP)
+    }
+
+    /// There is no set, or one that should be fetched again.
+    pub(super) fn is_stale(&self) -> bool {
+        self.age().is_none_or(|age| age >= STALE)
     }
 
     fn known(&self, id: &str, limit: Duration) -> Option<Vec<SigningKey>> {
@@ -249,7 +254,8 @@ mod tests {
             let router = Router::new().route("/keys", get(keys)).with_state(self);
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
-            tokio::task::spawn(async move { axum::serve(listener, router).await });
+            let serving = tokio::runtime::Handle::current().spawn(async move { axum::serve(listener, router).await });
+            drop(serving);
             format!("http://{address}/keys")
         }
 

@@ -50,9 +50,11 @@ impl Issuer {
         &self.config.issuer
     }
 
-    /// Fetches the key set.
-    pub async fn warm_up(&self) {
-        self.keys.refresh().await;
+    /// Fetches the key set if it is missing or old.
+    pub async fn refresh_keys(&self) {
+        if self.keys.is_stale() {
+            self.keys.refresh().await;
+        }
     }
 
     /// There is a key set that may be used.

@@ -7,13 +7,22 @@ use lakegate_openapi::{
 use lakegate_query::error::ErrorCode;
 use serde::Serialize;
 
-use super::exit::{Exit, exit_of};
+use super::{
+    exit::{Exit, exit_of},
+    output::tell,
+};
 use crate::client::{ClientError, failure::Problem};
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug)]
 pub struct Failure {
     pub exit: Exit,
+    story: Box<Story>,
+}
+
+/// What is said about it.
+#[derive(Debug)]
+struct Story {
     envelope: Envelope,
     problems: Vec<Problem>,
     /// The statement, so that its line can be shown.
@@ -35,8 +44,26 @@ struct Written<'a> {
 impl Failure {
     fn new(exit: Exit, code: &str, message: impl Into<String>) -> Self {
         let (code, message) = (code.to_owned(), message.into());
-        let envelope = Envelope { code, message, query_id: None, request_id: None, retryable: false, location: None };
-        Self { exit, envelope, problems: Vec::new(), sql: None }
+        let envelope = Envelope {
+            code,
+            message,
+            query_id: None,
+            request_id: None,
+            retryable: false,
+            location: None,
+        };
+        Self::of(exit, envelope)
+    }
+
+    fn of(exit: Exit, envelope: Envelope) -> Self {
+        Self {
+            exit,
+            story: Box::new(Story {
+                envelope,
+                problems: Vec::new(),
+                sql: None,
+            }),
+        }
     }
 
     /// The command line is wrong in a way that clap does not know.
@@ -61,7 +88,11 @@ impl Failure {
     #[must_use]
     pub fn of_query(query: Query) -> Self {
         let Some(failure) = query.error else {
-            return Self::new(Exit::Internal, "INTERNAL_ERROR", format!("query {} has no result", query.id));
+            return Self::new(
+                Exit::Internal,
+                "INTERNAL_ERROR",
+                format!("query {} has no result", query.id),
+            );
         };
         let exit = ErrorCode::ALL.iter().find(|code| code.text() == failure.code);
         let envelope = Envelope {
@@ -73,30 +104,38 @@ impl Failure {
             location: failure.location,
         };
         let exit = exit.map_or(Exit::Refused, |code| exit_of(*code));
-        Self { exit, envelope, problems: Vec::new(), sql: Some(query.sql) }
+        Self::of(exit, envelope).in_statement(&query.sql)
     }
 
     /// Adds the statement, so that its line can be shown.
     #[must_use]
     pub fn in_statement(mut self, sql: &str) -> Self {
-        self.sql = Some(sql.to_owned());
+        self.story.sql = Some(sql.to_owned());
         self
     }
 
     /// The text for people.
     #[must_use]
     pub fn text(&self) -> String {
-        let mut lines: Vec<String> = self.problems.iter().map(ToString::to_string).collect();
-        lines.push(format!("{}: {}", self.envelope.code, self.envelope.message));
-        if let Some(location) = self.envelope.location {
-            lines.extend(self.sql.as_deref().and_then(|sql| excerpt(sql, location)));
+        let Story {
+            envelope,
+            problems,
+            sql,
+        } = &*self.story;
+        let mut lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        lines.push(format!("{}: {}", envelope.code, envelope.message));
+        if let Some(location) = envelope.location {
+            lines.extend(sql.as_deref().and_then(|sql| excerpt(sql, location)));
         }
-        let known = ErrorCode::ALL.iter().find(|code| code.text() == self.envelope.code);
-        if let Some(code) = known.filter(|_| self.problems.is_empty()) {
+        let known = ErrorCode::ALL.iter().find(|code| code.text() == envelope.code);
+        if let Some(code) = known.filter(|_| problems.is_empty()) {
             lines.push(format!("hint: {}", code.remedy()));
         }
-        let ids = [("query", &self.envelope.query_id), ("request", &self.envelope.request_id)];
-        let ids: Vec<String> = ids.iter().filter_map(|(name, id)| Some(format!("{name} {}", id.as_deref()?))).collect();
+        let ids = [("query", &envelope.query_id), ("request", &envelope.request_id)];
+        let ids: Vec<String> = ids
+            .iter()
+            .filter_map(|(name, id)| Some(format!("{name} {}", id.as_deref()?)))
+            .collect();
         if !ids.is_empty() {
             lines.push(ids.join(" · "));
         }
@@ -106,7 +145,10 @@ impl Failure {
     /// The text for programs: the API's envelope.
     #[must_use]
     pub fn json(&self) -> String {
-        let written = Written { envelope: &self.envelope, problems: &self.problems };
+        let written = Written {
+            envelope: &self.story.envelope,
+            problems: &self.story.problems,
+        };
         serde_json::to_string(&written).unwrap_or_default()
     }
 }
@@ -116,15 +158,28 @@ impl From<ClientError> for Failure {
         match error {
             ClientError::Unreachable { .. } => {
                 let mut failure = Self::new(Exit::Unreachable, "SERVER_UNREACHABLE", error.to_string());
-                failure.envelope.retryable = true;
+                failure.story.envelope.retryable = true;
                 failure
             }
             ClientError::Broken(_) => Self::new(Exit::Internal, "ANSWER_INVALID", error.to_string()),
             ClientError::Refused(refusal) => {
                 let known = ErrorCode::ALL.iter().find(|code| code.text() == refusal.error.code);
                 let exit = known.map_or_else(|| exit_of_status(refusal.status), |code| exit_of(*code));
-                Self { exit, envelope: refusal.error, problems: refusal.problems, sql: None }
+                let mut failure = Self::of(exit, refusal.error);
+                failure.story.problems = refusal.problems;
+                failure
             }
+        }
+    }
+}
+
+/// Says what went wrong, and with which code the command ends.
+pub fn report(done: Result<Exit>, json: bool) -> Exit {
+    match done {
+        Ok(exit) => exit,
+        Err(failure) => {
+            tell(if json { failure.json() } else { failure.text() });
+            failure.exit
         }
     }
 }
@@ -149,12 +204,21 @@ fn excerpt(sql: &str, location: ErrorLocation) -> Option<String> {
     const SHOWN: usize = 100;
     let index = usize::try_from(location.line.checked_sub(1)?).ok()?;
     let column = usize::try_from(location.column.checked_sub(1)?).ok()?;
-    let line: Vec<char> = sql.lines().nth(index)?.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let line: Vec<char> = sql
+        .lines()
+        .nth(index)?
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     let start = column.saturating_sub(BEFORE);
     let shown: String = line.iter().skip(start).take(SHOWN).collect();
     let number = location.line.to_string();
     let gutter = " ".repeat(number.len());
-    Some(format!("{number} | {}\n{gutter} | {}^", shown.trim_end(), " ".repeat(column.min(line.len()) - start.min(line.len()))))
+    Some(format!(
+        "{number} | {}\n{gutter} | {}^",
+        shown.trim_end(),
+        " ".repeat(column.min(line.len()) - start.min(line.len()))
+    ))
 }
 
 #[cfg(test)]
@@ -171,14 +235,21 @@ mod tests {
         assert_eq!(excerpt("select 1", at(7, 1)), None);
         assert_eq!(excerpt("select 1", at(0, 0)), None);
         let long = format!("select {}x from", "a, ".repeat(200));
-        assert!(excerpt(&long, at(1, 608)).unwrap().lines().all(|line| line.chars().count() < 120));
+        assert!(
+            excerpt(&long, at(1, 608))
+                .unwrap()
+                .lines()
+                .all(|line| line.chars().count() < 120)
+        );
     }
 
     #[test]
     fn codes_and_statuses_decide_the_exit() {
         let exit = |status, code: &str| {
             let body = format!(r#"{{"code":"{code}","message":"m","retryable":false}}"#);
-            Failure::from(ClientError::Refused(Box::new(Refusal::read(status, body.as_bytes())))).exit.code()
+            Failure::from(ClientError::Refused(Box::new(Refusal::read(status, body.as_bytes()))))
+                .exit
+                .code()
         };
         assert_eq!(exit(404, "TABLE_NOT_FOUND"), 5);
         assert_eq!(exit(401, "INVALID_CREDENTIAL"), 3);

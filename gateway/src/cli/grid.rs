@@ -37,9 +37,16 @@ impl Grid {
     pub fn new(style: GridStyle, columns: impl IntoIterator<Item = (String, bool)>) -> Self {
         let column = |(name, right): (String, bool)| {
             let name = printable(&name);
-            Column { width: if style.header { name.width() } else { 0 }, name, right }
+            Column {
+                width: if style.header { name.width() } else { 0 },
+                name,
+                right,
+            }
         };
-        Self { style, columns: columns.into_iter().map(column).collect() }
+        Self {
+            style,
+            columns: columns.into_iter().map(column).collect(),
+        }
     }
 
     /// Widens the columns for a row.
@@ -47,7 +54,9 @@ impl Grid {
         for (column, cell) in self.columns.iter_mut().zip(row) {
             let text = cell.as_deref().unwrap_or(NULL);
             let width = printable(text).width();
-            column.width = column.width.max(if self.style.boxed { width.min(WIDEST) } else { width });
+            column.width = column
+                .width
+                .max(if self.style.boxed { width.min(WIDEST) } else { width });
         }
     }
 
@@ -82,7 +91,11 @@ impl Grid {
     /// The line below the last row.
     #[must_use]
     pub fn foot(&self) -> String {
-        if self.style.boxed { self.rule("└", "┴", "┘") } else { String::new() }
+        if self.style.boxed {
+            self.rule("└", "┴", "┘")
+        } else {
+            String::new()
+        }
     }
 
     fn line(&self, cells: &[String], color: Option<&str>) -> String {
@@ -120,17 +133,31 @@ impl Grid {
 
 fn pad(text: &str, column: &Column) -> String {
     let space = " ".repeat(column.width.saturating_sub(text.width()));
-    if column.right { space + text } else { text.to_owned() + &space }
+    if column.right {
+        space + text
+    } else {
+        text.to_owned() + &space
+    }
 }
 
 /// Without characters that move the cursor or change the terminal: a value must not draw over others.
 #[must_use]
 pub fn printable(text: &str) -> String {
-    let hidden = |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let hidden = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     if !text.contains(hidden) {
         return text.to_owned();
     }
-    text.chars().map(|c| if hidden(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
+    text.chars()
+        .map(|c| {
+            if hidden(c) {
+                c.escape_default().to_string()
+            } else {
+                c.to_string()
+            }
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -146,12 +173,30 @@ mod tests {
 
     #[test]
     fn pipes_get_aligned_columns_and_terminals_a_box() {
-        let rows: [&[Cell]; 2] = [&[Some("日本".to_owned()), Some("12".to_owned())], &[None, Some("3".to_owned())]];
-        let plain = GridStyle { boxed: false, color: false, header: true };
+        let rows: [&[Cell]; 2] = [
+            &[Some("日本".to_owned()), Some("12".to_owned())],
+            &[None, Some("3".to_owned())],
+        ];
+        let plain = GridStyle {
+            boxed: false,
+            color: false,
+            header: true,
+        };
         assert_eq!(draw(plain, &rows), "name   n\n日本  12\nNULL   3\n");
-        let boxed = GridStyle { boxed: true, color: false, header: true };
-        assert_eq!(draw(boxed, &rows), "┌──────┬────┐\n│ name │  n │\n├──────┼────┤\n│ 日本 │ 12 │\n│ NULL │  3 │\n└──────┴────┘\n");
-        let bare = GridStyle { boxed: false, color: false, header: false };
+        let boxed = GridStyle {
+            boxed: true,
+            color: false,
+            header: true,
+        };
+        assert_eq!(
+            draw(boxed, &rows),
+            "┌──────┬────┐\n│ name │  n │\n├──────┼────┤\n│ 日本 │ 12 │\n│ NULL │  3 │\n└──────┴────┘\n"
+        );
+        let bare = GridStyle {
+            boxed: false,
+            color: false,
+            header: false,
+        };
         assert_eq!(draw(bare, &rows), "日本  12\nNULL   3\n");
     }
 

@@ -59,12 +59,18 @@ mod tests {
 
     #[test]
     fn figures_read_well() {
-        assert_eq!([0, 999, 1_000, 12_345, 1_234_567].map(number), ["0", "999", "1,000", "12,345", "1,234,567"]);
+        assert_eq!(
+            [0, 999, 1_000, 12_345, 1_234_567].map(number),
+            ["0", "999", "1,000", "12,345", "1,234,567"]
+        );
         assert_eq!(
             [0, 1_023, 1_024, 1_048_575, 1_288_490_189, u64::MAX].map(bytes),
             ["0 B", "1023 B", "1.0 KiB", "1.0 MiB", "1.2 GiB", "16.0 EiB"]
         );
-        assert_eq!([314, 3_141, 245_000].map(|ms| duration(Duration::from_millis(ms))), ["0.31 s", "3.1 s", "4 min 5 s"]);
+        assert_eq!(
+            [314, 3_141, 245_000].map(|ms| duration(Duration::from_millis(ms))),
+            ["0.31 s", "3.1 s", "4 min 5 s"]
+        );
         assert_eq!([0, 1, 2].map(|rows| count(rows, "row")), ["0 rows", "1 row", "2 rows"]);
     }
 }

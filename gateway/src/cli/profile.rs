@@ -66,7 +66,12 @@ impl ServerFlags {
     /// # Errors
     /// If a profile or file that was named is not there, or the address is none.
     pub fn target(&self, environment: &Environment) -> Result<Target> {
-        let set = |name| environment.get(name).filter(|value| !value.is_empty()).map(str::to_owned);
+        let set = |name| {
+            environment
+                .get(name)
+                .filter(|value| !value.is_empty())
+                .map(str::to_owned)
+        };
         let by_flag = self.profile.is_some();
         let named = self.profile.clone().or_else(|| set("LAKEGATE_PROFILE"));
         let (file, folder) = self.read_file(environment)?;
@@ -76,37 +81,64 @@ impl ServerFlags {
             None if named.is_none() => Profile::default(),
             None => {
                 let known: Vec<&str> = file.profile.keys().map(String::as_str).collect();
-                let known = if known.is_empty() { "there is none".to_owned() } else { format!("there are {}", known.join(", ")) };
-                return Err(Failure::usage(format!("profile `{name}` does not exist in {}: {known}", folder.file.display())));
+                let known = if known.is_empty() {
+                    "there is none".to_owned()
+                } else {
+                    format!("there are {}", known.join(", "))
+                };
+                return Err(Failure::usage(format!(
+                    "profile `{name}` does not exist in {}: {known}",
+                    folder.file.display()
+                )));
             }
         };
         // What a flag names wins over the environment, a profile's content included.
-        let url_here = self.url.clone().or_else(|| set("LAKEGATE_URL").filter(|_| !(by_flag && profile.url.is_some())));
+        let url_here = self
+            .url
+            .clone()
+            .or_else(|| set("LAKEGATE_URL").filter(|_| !(by_flag && profile.url.is_some())));
         let token = match set("LAKEGATE_TOKEN").filter(|_| !(by_flag && profile.has_token())) {
             Some(token) => Some(SecretString::from(token)),
             None if named.is_none() && url_here.as_ref().is_some_and(|url| Some(url) != profile.url.as_ref()) => None,
             None => profile.token(&folder.folder)?,
         };
         let url = url_here.or(profile.url).unwrap_or_else(|| DEFAULT_URL.to_owned());
-        Ok(Target { client: Client::new(parse_url(&url)?, token)?, workgroup: profile.workgroup })
+        Ok(Target {
+            client: Client::new(parse_url(&url)?, token)?,
+            workgroup: profile.workgroup,
+        })
     }
 
     fn read_file(&self, environment: &Environment) -> Result<(File, Place)> {
-        let named = self.profiles.clone().or_else(|| environment.get("LAKEGATE_CONFIG").map(PathBuf::from));
+        let named = self
+            .profiles
+            .clone()
+            .or_else(|| environment.get("LAKEGATE_CONFIG").map(PathBuf::from));
         let must_exist = named.is_some();
         let path = named.unwrap_or_else(|| default_path(environment));
-        let place = Place { folder: path.parent().unwrap_or(Path::new("")).to_owned(), file: path };
+        let place = Place {
+            folder: path.parent().unwrap_or(Path::new("")).to_owned(),
+            file: path,
+        };
         match std::fs::read_to_string(&place.file) {
             Ok(text) => match toml::from_str(&text) {
                 Ok(file) => Ok((file, place)),
                 // The error would show the line, and with it perhaps a token.
                 Err(error) => {
-                    let line = error.span().map_or(1, |span| text.get(..span.start).unwrap_or_default().lines().count().max(1));
-                    Err(Failure::usage(format!("{}:{line}: {}", place.file.display(), error.message())))
+                    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+                    let line = before.matches('\n').count() + 1;
+                    Err(Failure::usage(format!(
+                        "{}:{line}: {}",
+                        place.file.display(),
+                        error.message()
+                    )))
                 }
             },
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => Ok((File::default(), place)),
-            Err(error) => Err(Failure::usage(format!("the profiles file {} cannot be read: {error}", place.file.display()))),
+            Err(error) => Err(Failure::usage(format!(
+                "the profiles file {} cannot be read: {error}",
+                place.file.display()
+            ))),
         }
     }
 }
@@ -122,11 +154,16 @@ impl Profile {
     }
 
     fn token(&self, folder: &Path) -> Result<Option<SecretString>> {
-        let Some(file) = &self.token_file else { return Ok(self.token.clone()) };
+        let Some(file) = &self.token_file else {
+            return Ok(self.token.clone());
+        };
         let path = folder.join(file);
         match std::fs::read_to_string(&path) {
             Ok(text) => Ok(Some(SecretString::from(text.trim().to_owned()))),
-            Err(error) => Err(Failure::usage(format!("the token file {} cannot be read: {error}", path.display()))),
+            Err(error) => Err(Failure::usage(format!(
+                "the token file {} cannot be read: {error}",
+                path.display()
+            ))),
         }
     }
 }
@@ -136,15 +173,25 @@ fn secret<'de, D: Deserializer<'de>>(source: D) -> std::result::Result<Option<Se
 }
 
 fn default_path(environment: &Environment) -> PathBuf {
-    let absolute = |name| environment.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let absolute = |name| {
+        environment
+            .get(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
     let config = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")));
-    config.unwrap_or_else(|| PathBuf::from(".config")).join("lakegate").join("config.toml")
+    config
+        .unwrap_or_else(|| PathBuf::from(".config"))
+        .join("lakegate")
+        .join("config.toml")
 }
 
 fn parse_url(text: &str) -> Result<Url> {
     match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
-        _ => Err(Failure::usage(format!("`{text}` is not an address such as {DEFAULT_URL}"))),
+        _ => Err(Failure::usage(format!(
+            "`{text}` is not an address such as {DEFAULT_URL}"
+        ))),
     }
 }
 
@@ -158,20 +205,34 @@ mod tests {
                         [profile.ana]\nurl = \"http://ana:1\"\ntoken_file = \"ana.key\"\nworkgroup = \"sales\"\n";
 
     /// Address and token that come out.
-    fn target(profile: Option<&str>, url: Option<&str>, environment: &[(&str, &str)]) -> Option<(String, Option<String>)> {
+    fn target(
+        profile: Option<&str>,
+        url: Option<&str>,
+        environment: &[(&str, &str)],
+    ) -> Option<(String, Option<String>)> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("profiles.toml");
         std::fs::write(&path, FILE).unwrap();
         std::fs::write(directory.path().join("ana.key"), "ana-token\n").unwrap();
-        let flags = ServerFlags { profile: profile.map(str::to_owned), url: url.map(str::to_owned), profiles: Some(path) };
+        let flags = ServerFlags {
+            profile: profile.map(str::to_owned),
+            url: url.map(str::to_owned),
+            profiles: Some(path),
+        };
         let target = flags.target(&Environment::of(environment.iter().copied())).ok()?;
         let request = target.client.request(Method::GET, &[]).build().unwrap();
-        let token = request.headers().get("authorization").map(|value| value.to_str().unwrap().replace("Bearer ", ""));
+        let token = request
+            .headers()
+            .get("authorization")
+            .map(|value| value.to_str().unwrap().replace("Bearer ", ""));
         Some((target.client.base().host_str().unwrap().to_owned(), token))
     }
 
     fn is(host: &str, token: &str) -> Option<(String, Option<String>)> {
-        Some((host.to_owned(), Some(token.to_owned()).filter(|token| !token.is_empty())))
+        Some((
+            host.to_owned(),
+            Some(token.to_owned()).filter(|token| !token.is_empty()),
+        ))
     }
 
     #[test]
@@ -180,9 +241,15 @@ mod tests {
         assert_eq!(target(None, None, &[]), is("file", "file-token"));
         assert_eq!(target(None, None, &both), is("env", "env-token"));
         assert_eq!(target(None, Some("http://flag:1"), &both), is("flag", "env-token"));
-        assert_eq!(target(None, None, &[("LAKEGATE_PROFILE", "ana")]), is("ana", "ana-token"));
+        assert_eq!(
+            target(None, None, &[("LAKEGATE_PROFILE", "ana")]),
+            is("ana", "ana-token")
+        );
         assert_eq!(target(Some("ana"), None, &both), is("ana", "ana-token"));
-        assert_eq!(target(Some("ana"), Some("http://flag:1"), &both), is("flag", "ana-token"));
+        assert_eq!(
+            target(Some("ana"), Some("http://flag:1"), &both),
+            is("flag", "ana-token")
+        );
     }
 
     #[test]

@@ -77,7 +77,9 @@ impl RowFlags {
     pub fn check(&self, screen: &Screen) -> Result<()> {
         let binary = matches!(self.format, RowFormat::Arrow | RowFormat::Parquet);
         if binary && screen.output && self.output_file.is_none() {
-            return Err(Failure::usage("this format is not for a terminal: add `--output-file FILE` or a pipe"));
+            return Err(Failure::usage(
+                "this format is not for a terminal: add `--output-file FILE` or a pipe",
+            ));
         }
         Ok(())
     }
@@ -88,7 +90,11 @@ impl RowFlags {
     /// If the file cannot be made, or the format has no place for a column's type.
     pub fn open(&self, screen: &Screen, schema: &SchemaRef) -> Result<RowPrinter> {
         let boxed = screen.output && self.output_file.is_none();
-        let style = GridStyle { boxed, color: boxed && screen.color, header: !self.no_header };
+        let style = GridStyle {
+            boxed,
+            color: boxed && screen.color,
+            header: !self.no_header,
+        };
         let encoder: Box<dyn Encoder> = match self.format {
             RowFormat::Table => Box::new(table::Table::new(schema, style)),
             RowFormat::Json => encoder(ResultFormat::Json, schema, None)?,
@@ -102,7 +108,12 @@ impl RowFlags {
             RowFormat::Null => Box::new(Nothing),
         };
         let headless = self.no_header && matches!(self.format, RowFormat::Csv | RowFormat::Tsv);
-        let mut printer = RowPrinter { encoder, sink: Sink::open(self.output_file.as_deref())?, rows: 0, taken: Taken::Yes };
+        let mut printer = RowPrinter {
+            encoder,
+            sink: Sink::open(self.output_file.as_deref())?,
+            rows: 0,
+            taken: Taken::Yes,
+        };
         let head = printer.encoder.start()?;
         if !headless {
             printer.write(&head)?;
@@ -121,7 +132,10 @@ pub struct RowPrinter {
 
 impl std::fmt::Debug for RowPrinter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RowPrinter").field("sink", &self.sink).field("rows", &self.rows).finish_non_exhaustive()
+        f.debug_struct("RowPrinter")
+            .field("sink", &self.sink)
+            .field("rows", &self.rows)
+            .finish_non_exhaustive()
     }
 }
 
@@ -188,14 +202,25 @@ mod tests {
 
     fn print(format: RowFormat, no_header: bool) -> String {
         let batch = RecordBatch::try_from_iter([
-            ("name", Arc::new(StringArray::from(vec![Some("Ana|\t\"x\""), Some(""), None])) as arrow::array::ArrayRef),
-            ("n", Arc::new(Int64Array::from(vec![Some(9_007_199_254_740_993), None, Some(-1)])) as _),
+            (
+                "name",
+                Arc::new(StringArray::from(vec![Some("Ana|\t\"x\""), Some(""), None])) as arrow::array::ArrayRef,
+            ),
+            (
+                "n",
+                Arc::new(Int64Array::from(vec![Some(9_007_199_254_740_993), None, Some(-1)])) as _,
+            ),
             ("f", Arc::new(Float64Array::from(vec![Some(0.5), Some(2.0), None])) as _),
         ])
         .unwrap();
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("out");
-        let flags = RowFlags { format, no_header, max_rows: None, output_file: Some(path.clone()) };
+        let flags = RowFlags {
+            format,
+            no_header,
+            max_rows: None,
+            output_file: Some(path.clone()),
+        };
         let mut printer = flags.open(&Screen::default(), &batch.schema()).unwrap();
         printer.print(&batch).unwrap();
         assert_eq!(printer.finish().unwrap(), 3);
@@ -208,14 +233,22 @@ mod tests {
             print(RowFormat::Table, false),
             "name                        n     f\nAna|\\t\"x\"  9007199254740993   0.5\n                         NULL   2.0\nNULL                       -1  NULL\n"
         );
-        assert_eq!(print(RowFormat::Csv, false), "\"name\",\"n\",\"f\"\n\"Ana|\t\"\"x\"\"\",\"9007199254740993\",\"0.5\"\n\"\",,\"2.0\"\n,\"-1\",\n");
+        assert_eq!(
+            print(RowFormat::Csv, false),
+            "\"name\",\"n\",\"f\"\n\"Ana|\t\"\"x\"\"\",\"9007199254740993\",\"0.5\"\n\"\",,\"2.0\"\n,\"-1\",\n"
+        );
         assert_eq!(print(RowFormat::Csv, true).lines().count(), 3);
-        assert_eq!(print(RowFormat::Tsv, false), "name\tn\tf\nAna|\\t\"x\"\t9007199254740993\t0.5\n\t\\N\t2.0\n\\N\t-1\t\\N\n");
+        assert_eq!(
+            print(RowFormat::Tsv, false),
+            "name\tn\tf\nAna|\\t\"x\"\t9007199254740993\t0.5\n\t\\N\t2.0\n\\N\t-1\t\\N\n"
+        );
         assert_eq!(
             print(RowFormat::Markdown, false),
             "| name | n | f |\n|---|--:|--:|\n| Ana\\|\\t\"x\" | 9007199254740993 | 0.5 |\n|  | *NULL* | 2.0 |\n| *NULL* | -1 | *NULL* |\n"
         );
-        assert!(print(RowFormat::Vertical, false).starts_with("─ row 1\nname | Ana|\\t\"x\"\nn    | 9007199254740993\n"));
+        assert!(
+            print(RowFormat::Vertical, false).starts_with("─ row 1\nname | Ana|\\t\"x\"\nn    | 9007199254740993\n")
+        );
         assert!(print(RowFormat::Json, false).contains("[\"\",null,2.0]"));
         assert_eq!(print(RowFormat::Jsonl, false).lines().count(), 3);
         assert_eq!(print(RowFormat::Null, false), "");
@@ -228,8 +261,15 @@ mod tests {
 
     #[test]
     fn binary_formats_are_not_for_terminals() {
-        let screen = Screen { output: true, ..Screen::default() };
-        let flags = |format, file: Option<&str>| RowFlags { format, output_file: file.map(Into::into), ..RowFlags::default() };
+        let screen = Screen {
+            output: true,
+            ..Screen::default()
+        };
+        let flags = |format, file: Option<&str>| RowFlags {
+            format,
+            output_file: file.map(Into::into),
+            ..RowFlags::default()
+        };
         assert!(flags(RowFormat::Parquet, None).check(&screen).is_err());
         assert!(flags(RowFormat::Parquet, Some("x")).check(&screen).is_ok());
         assert!(flags(RowFormat::Arrow, None).check(&Screen::default()).is_ok());

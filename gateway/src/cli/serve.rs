@@ -71,7 +71,8 @@ impl ConfigFlags {
 
 /// Runs the server until it is told to stop.
 pub(super) async fn run(command: Serve, environment: Environment) -> Exit {
-    let config = match config::load(command.flags.sources(environment.clone())) {
+    let sources = command.flags.sources(environment);
+    let config = match config::load(sources.clone()) {
         Ok(loaded) => loaded.config,
         Err(problems) => {
             tell(problems);
@@ -80,7 +81,7 @@ pub(super) async fn run(command: Serve, environment: Environment) -> Exit {
     };
     let start = Start {
         config,
-        environment,
+        sources,
         apply: command.apply,
         ready_file: command.ready_file,
     };

@@ -35,16 +35,24 @@ impl Sink {
     /// # Errors
     /// If the file cannot be made.
     pub fn open(path: Option<&Path>) -> Result<Self> {
-        let Some(path) = path else { return Ok(Self::Stdout(io::stdout())) };
+        let Some(path) = path else {
+            return Ok(Self::Stdout(io::stdout()));
+        };
         let failed = |error: io::Error| Failure::local(format!("{} cannot be written: {error}", path.display()));
         if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
             let file = std::fs::OpenOptions::new().write(true).open(path).map_err(failed)?;
             return Ok(Self::Device(file, path.to_owned()));
         }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         let mut builder = tempfile::Builder::new();
         builder.prefix(".lakegate-").permissions(Permissions::from_mode(0o666));
-        Ok(Self::File(Box::new(builder.tempfile_in(folder).map_err(failed)?), path.to_owned()))
+        Ok(Self::File(
+            Box::new(builder.tempfile_in(folder).map_err(failed)?),
+            path.to_owned(),
+        ))
     }
 
     /// Writes bytes.
@@ -72,7 +80,9 @@ impl Sink {
         };
         let taken = self.judge(flushed)?;
         if let Self::File(file, path) = self {
-            let failed = |error: tempfile::PersistError| Failure::local(format!("{} cannot be written: {error}", path.display()));
+            let failed = |error: tempfile::PersistError| {
+                Failure::local(format!("{} cannot be written: {error}", path.display()))
+            };
             file.persist(&path).map_err(failed)?;
         }
         Ok(taken)

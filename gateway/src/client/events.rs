@@ -36,8 +36,13 @@ impl Client {
     /// As all calls.
     pub async fn watch_query(&self, id: &str) -> Result<Events> {
         let response = self.send(self.request(Method::GET, &["queries", id, "events"])).await?;
-        let body = response.bytes_stream().map(|chunk| chunk.map_err(|error| ClientError::broken(&error)));
-        Ok(Events { body: body.boxed(), lines: Lines::default() })
+        let body = response
+            .bytes_stream()
+            .map(|chunk| chunk.map_err(|error| ClientError::broken(&error)));
+        Ok(Events {
+            body: body.boxed(),
+            lines: Lines::default(),
+        })
     }
 }
 
@@ -97,7 +102,9 @@ impl Lines {
 
 fn parse(name: &str, data: &str) -> Option<QueryEvent> {
     match name {
-        "state" => serde_json::from_str(data).ok().map(|state: State| QueryEvent::State(state.state)),
+        "state" => serde_json::from_str(data)
+            .ok()
+            .map(|state: State| QueryEvent::State(state.state)),
         "progress" => serde_json::from_str(data).ok().map(QueryEvent::Progress),
         _ => None,
     }

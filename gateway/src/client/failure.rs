@@ -59,8 +59,14 @@ impl Refusal {
             retryable: matches!(status, 429 | 502..=504),
             location: None,
         });
-        let problems = serde_json::from_slice(body).map(|body: Problems| body.problems).unwrap_or_default();
-        Self { status, error, problems }
+        let problems = serde_json::from_slice(body)
+            .map(|body: Problems| body.problems)
+            .unwrap_or_default();
+        Self {
+            status,
+            error,
+            problems,
+        }
     }
 }
 
@@ -78,7 +84,10 @@ impl ClientError {
         while let Some(next) = cause.source() {
             cause = next;
         }
-        Self::Unreachable { url: base.to_string(), cause: cause.to_string() }
+        Self::Unreachable {
+            url: base.to_string(),
+            cause: cause.to_string(),
+        }
     }
 }
 
@@ -102,7 +111,11 @@ impl fmt::Display for Problem {
             write!(f, ":{}:{}", self.line, self.column)?;
         }
         write!(f, ": {} {}", self.code, self.message)?;
-        if self.remedy.is_empty() { Ok(()) } else { write!(f, " ({})", self.remedy) }
+        if self.remedy.is_empty() {
+            Ok(())
+        } else {
+            write!(f, " ({})", self.remedy)
+        }
     }
 }
 
@@ -117,8 +130,14 @@ mod tests {
         let refusal = Refusal::read(400, body);
         assert_eq!(refusal.error.code, "CONFIGURATION_INVALID");
         let text = refusal.problems[0].to_string();
-        assert_eq!(text, "a.yaml:3:5: CONFIGURATION_INVALID unknown key `x` (did you mean `y`?)");
+        assert_eq!(
+            text,
+            "a.yaml:3:5: CONFIGURATION_INVALID unknown key `x` (did you mean `y`?)"
+        );
         let refusal = Refusal::read(502, b"<html>");
-        assert_eq!((refusal.error.code.as_str(), refusal.error.retryable), ("HTTP_502", true));
+        assert_eq!(
+            (refusal.error.code.as_str(), refusal.error.retryable),
+            ("HTTP_502", true)
+        );
     }
 }

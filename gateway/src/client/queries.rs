@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use lakegate_openapi::query::{Query, QueryList, QueryState, SubmitQuery};
+use lakegate_openapi::{
+    query::{Query, QueryList, QueryState, SubmitQuery},
+    query_result::QueryResult,
+};
 use reqwest::{Method, header};
 
 use super::{Client, ClientError, Result, rows::RowStream};
@@ -17,7 +20,10 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Will it change no more?
 #[must_use]
 pub fn is_final(state: QueryState) -> bool {
-    matches!(state, QueryState::Succeeded | QueryState::Failed | QueryState::Cancelled)
+    matches!(
+        state,
+        QueryState::Succeeded | QueryState::Failed | QueryState::Cancelled
+    )
 }
 
 impl Client {
@@ -68,7 +74,11 @@ impl Client {
     /// # Errors
     /// As all calls.
     pub async fn cancel_query(&self, id: &str) -> Result<Query> {
-        super::read(self.send(self.request(Method::POST, &["queries", id, "cancel"])).await?).await
+        super::read(
+            self.send(self.request(Method::POST, &["queries", id, "cancel"]))
+                .await?,
+        )
+        .await
     }
 
     /// A page of queries, newest first.
@@ -84,10 +94,22 @@ impl Client {
     /// # Errors
     /// As all calls.
     pub async fn fetch_results(&self, id: &str, limit: Option<u64>) -> Result<RowStream> {
-        let mut request = self.request(Method::GET, &["queries", id, "results"]).header(header::ACCEPT, ARROW);
+        let mut request = self
+            .request(Method::GET, &["queries", id, "results"])
+            .header(header::ACCEPT, ARROW);
         if let Some(limit) = limit {
             request = request.query(&[("limit", limit)]);
         }
         RowStream::open(self.send(request).await?).await
+    }
+    /// All rows as the API writes them in JSON.
+    ///
+    /// # Errors
+    /// As all calls.
+    pub async fn fetch_json(&self, id: &str) -> Result<QueryResult> {
+        let request = self
+            .request(Method::GET, &["queries", id, "results"])
+            .header(header::ACCEPT, "application/json");
+        super::read(self.send(request).await?).await
     }
 }

@@ -18,7 +18,9 @@ pub struct RowStream {
 
 impl fmt::Debug for RowStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RowStream").field("schema", &self.schema).finish_non_exhaustive()
+        f.debug_struct("RowStream")
+            .field("schema", &self.schema)
+            .finish_non_exhaustive()
     }
 }
 
@@ -28,14 +30,24 @@ impl RowStream {
     /// # Errors
     /// If the body is no Arrow stream.
     pub async fn open(response: Response) -> Result<Self> {
-        let body = response.bytes_stream().map(|chunk| chunk.map_err(|error| ClientError::broken(&error)));
+        let body = response
+            .bytes_stream()
+            .map(|chunk| chunk.map_err(|error| ClientError::broken(&error)));
         Self::read(body.fuse().boxed()).await
     }
 
     async fn read(body: BoxStream<'static, Result<Bytes>>) -> Result<Self> {
-        let mut chunks = Chunks { body, decoder: StreamDecoder::new(), rest: Buffer::from(Vec::<u8>::new()), first: None };
+        let mut chunks = Chunks {
+            body,
+            decoder: StreamDecoder::new(),
+            rest: Buffer::from(Vec::<u8>::new()),
+            first: None,
+        };
         let batch = chunks.advance().await?;
-        let schema = chunks.decoder.schema().ok_or_else(|| ClientError::Broken("the result has no schema".to_owned()))?;
+        let schema = chunks
+            .decoder
+            .schema()
+            .ok_or_else(|| ClientError::Broken("the result has no schema".to_owned()))?;
         chunks.first = batch;
         Ok(Self { schema, chunks })
     }
@@ -68,7 +80,11 @@ struct Chunks {
 impl Chunks {
     async fn advance(&mut self) -> Result<Option<RecordBatch>> {
         loop {
-            if let Some(batch) = self.decoder.decode(&mut self.rest).map_err(|error| ClientError::broken(&error))? {
+            if let Some(batch) = self
+                .decoder
+                .decode(&mut self.rest)
+                .map_err(|error| ClientError::broken(&error))?
+            {
                 return Ok(Some(batch));
             }
             match self.body.next().await.transpose()? {
@@ -105,7 +121,10 @@ mod tests {
     }
 
     async fn rows(bytes: &[u8], chunk: usize) -> Result<usize> {
-        let chunks: Vec<_> = bytes.chunks(chunk).map(|part| Ok(Bytes::copy_from_slice(part))).collect();
+        let chunks: Vec<_> = bytes
+            .chunks(chunk)
+            .map(|part| Ok(Bytes::copy_from_slice(part)))
+            .collect();
         let mut stream = RowStream::read(stream::iter(chunks).boxed()).await?;
         let mut rows = 0;
         while let Some(batch) = stream.next().await? {

@@ -1,6 +1,9 @@
 //! What changes if the draft is stored? The difference of two snapshots: changes for people, puts and deletes for the store.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
 use lakegate_catalog::{
     change::{Delete, Expected, Put},
@@ -8,7 +11,7 @@ use lakegate_catalog::{
     governance::{ColumnMask, DataFilter, Policy, TagKey},
     id::ObjectId,
     identity::{Grant, Key, Role, User, Workgroup},
-    object::{Kind, Stored},
+    object::{Kind, LOCAL_LAKE, Stored},
     relation::{Catalog, Database, Partition, Table},
 };
 use serde::Serialize;
@@ -17,6 +20,7 @@ use serde_json::Value;
 use super::{
     draft::{Draft, Slot, Writer},
     entry::Picture,
+    export::ungoverned,
     model::Canonical,
 };
 
@@ -71,7 +75,7 @@ pub(crate) fn prune(draft: &mut Draft) {
     };
     fn absent<B: Slot>(draft: &Draft, lake: &str) -> Vec<ObjectId> {
         let mine = B::all(&draft.before).iter().filter(|object| object.lake == lake);
-        mine.filter(|object| !draft.named.contains(&(B::KIND, object.id.clone())))
+        mine.filter(|object| !draft.named.contains(&(B::KIND, object.id.clone())) && !found_only(draft, &object.id))
             .map(|object| object.id.clone())
             .collect()
     }
@@ -85,12 +89,26 @@ pub(crate) fn prune(draft: &mut Draft) {
     prune!(
         Connection, Catalog, Database, Table, TagKey, DataFilter, ColumnMask, Policy, Role, User, Grant, Workgroup, Key
     );
-    spare_discovered(draft);
+    drop_discovered(draft);
     draft.reindex();
 }
 
+/// Did discovery make it, and nobody said anything about it since?
+fn found_only(draft: &Draft, id: &ObjectId) -> bool {
+    let database = |database: &Stored<Database>| {
+        let body = &database.body;
+        body.discovered
+            && database.lake == LOCAL_LAKE
+            && body.tags.is_empty()
+            && body.comment.is_none()
+            && body.owner.is_none()
+    };
+    draft.before.table(id).is_some_and(|table| ungoverned(table))
+        || draft.before.database(id).is_some_and(|one| database(one))
+}
+
 /// A database that discovery made goes when nothing in it is left and its catalog goes.
-fn spare_discovered(draft: &mut Draft) {
+pub(crate) fn drop_discovered(draft: &mut Draft) {
     let gone = |draft: &Draft, id: Option<&ObjectId>| {
         id.is_some_and(|id| !draft.after.catalogs.iter().any(|catalog| catalog.id == *id))
     };
@@ -154,8 +172,11 @@ struct Differ<'a> {
 impl Differ<'_> {
     fn kind<B: Slot, E: Canonical>(&mut self, after: impl Fn(&Stored<B>) -> E, before: impl Fn(&Stored<B>) -> E) {
         let draft = self.draft;
+        let stored: HashMap<&ObjectId, &Arc<Stored<B>>> =
+            B::all(&draft.before).iter().map(|known| (&known.id, known)).collect();
+        let left: HashSet<&ObjectId> = B::all(&draft.after).iter().map(|object| &object.id).collect();
         for object in B::all(&draft.after) {
-            let known = B::all(&draft.before).iter().find(|known| known.id == object.id);
+            let known = stored.get(&object.id).copied();
             let name = || name_of(&draft.after, B::KIND, object);
             match known {
                 None => {
@@ -183,7 +204,7 @@ impl Differ<'_> {
             }
         }
         for known in B::all(&draft.before) {
-            if !B::all(&draft.after).iter().any(|object| object.id == known.id) {
+            if !left.contains(&known.id) {
                 self.result.deletes.push(Delete::of(known.as_ref()));
                 let name = name_of(&draft.before, B::KIND, known);
                 self.note((B::KIND, name), ChangeKind::Deleted, Vec::new(), &known.id);

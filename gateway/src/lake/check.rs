@@ -2,8 +2,10 @@
 //!
 //! An entry equal to what is stored is not checked again, so a source that is down never stops a second apply.
 
+mod discovered;
 mod governance;
 mod grants;
+mod partitions;
 mod people;
 mod policies;
 mod sources;
@@ -43,6 +45,7 @@ pub(crate) struct CheckContext<'a> {
 
 /// Checks all of `lake`; problems and objects end up in the draft.
 pub(crate) async fn check(cx: &CheckContext<'_>, draft: &mut Draft, lake: &Lake) {
+    draft.declared = lake.declared.clone();
     governance::tags(draft, &lake.tags);
     people::roles(draft, &lake.roles);
     draft.reindex();
@@ -110,6 +113,7 @@ fn plain(draft: &mut Draft, name: &str, place: &Place, what: &str) -> bool {
 fn tags(draft: &mut Draft, tags: &BTreeMap<String, String>, place: impl Fn(&str) -> Place) {
     for (key, value) in tags {
         let problem = match draft.after.find_tag(key) {
+            None if draft.excuses("TagKey", key) => None,
             None => {
                 let known: Vec<String> = draft.after.tags.iter().map(|tag| tag.name.clone()).collect();
                 let remedy = suggestion(key, known.iter().map(String::as_str));
@@ -153,6 +157,9 @@ fn owner(draft: &mut Draft, owner: Option<&String>, place: &Place) -> Option<Obj
 
 /// Nothing of that kind has that name.
 fn unknown<B: Slot>(draft: &mut Draft, what: &str, name: &str, place: &Place) {
+    if B::KIND.entity_type().is_some_and(|entity| draft.excuses(entity, name)) {
+        return;
+    }
     let known: Vec<String> = B::all(&draft.after).iter().map(|object| object.name.clone()).collect();
     let remedy = suggestion(name, known.iter().map(String::as_str));
     draft.invalid(place, format!("{what} `{name}` does not exist"), remedy);

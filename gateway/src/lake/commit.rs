@@ -40,6 +40,22 @@ pub(super) async fn commit(
     }
 }
 
+/// Records what the caller was refused. No refusal without its record.
+pub(super) async fn record_refusals<'a>(
+    store: &Store,
+    caller: &Caller,
+    version: i64,
+    refused: impl Iterator<Item = &'a Change>,
+) -> Result<(), ApplyError> {
+    let denied = |change| AuditEvent {
+        decision: "deny".to_owned(),
+        outcome: ProblemCode::AccessDenied.text().to_owned(),
+        ..event(Some(caller), change, version)
+    };
+    let events: Vec<AuditEvent> = refused.map(denied).collect();
+    store.append_audit(&events).await.map_err(|error| store_problem(&error))
+}
+
 /// Names of changed fields, never values.
 fn event(caller: Option<&Caller>, change: &Change, version: i64) -> AuditEvent {
     let action = match change.change {

@@ -45,6 +45,8 @@ pub(crate) struct Draft {
     pub writer: Writer,
     /// What the lake names, changed or not: `--prune` spares it.
     pub named: BTreeSet<(Kind, ObjectId)>,
+    /// Kind and lower-case name of all that the lake declares, right or wrong.
+    pub declared: BTreeSet<(Kind, String)>,
     /// Where each of them stands.
     pub places: HashMap<(Kind, ObjectId), Place>,
     /// Tables whose columns changed: their filters and masks are checked again.
@@ -108,6 +110,7 @@ impl Draft {
             partitions,
             writer,
             named: BTreeSet::new(),
+            declared: BTreeSet::new(),
             places: HashMap::new(),
             reshaped: BTreeSet::new(),
             inferred: BTreeMap::new(),
@@ -187,7 +190,7 @@ impl Draft {
         self.named.insert((B::KIND, id.clone()));
         self.places.insert((B::KIND, id.clone()), seat.place.clone());
         let all = B::all_mut(&mut self.after);
-        match all.iter_mut().find(|object| object.id == id) {
+        match known.and_then(|_| all.iter_mut().find(|object| object.id == id)) {
             Some(known) => *known = object,
             None => all.push(object),
         }
@@ -197,6 +200,26 @@ impl Draft {
     /// Takes an object out; what lies below goes with it at the commit.
     pub(crate) fn remove<B: Slot>(&mut self, id: &ObjectId) {
         B::all_mut(&mut self.after).retain(|object| object.id != *id);
+    }
+
+    /// Is something that cannot be resolved declared, or below something declared that is not there, so that its own problem
+    /// has been told? One mistake is one problem.
+    pub(crate) fn excuses(&self, entity_type: &str, name: &str) -> bool {
+        let name = name.to_lowercase();
+        let broken = |kind: Kind, declared: &str| {
+            kind.entity_type()
+                .is_none_or(|entity| self.after.resolve(entity, declared).is_none())
+        };
+        let below = |declared: &str| {
+            name.strip_prefix(declared)
+                .is_some_and(|rest| rest.starts_with(['.', '/']))
+        };
+        !self.problems.is_empty()
+            && self.declared.iter().any(|(kind, declared)| {
+                let container = matches!(kind, Kind::Catalog | Kind::Database | Kind::Table) && below(declared);
+                let itself = kind.entity_type() == Some(entity_type) && *declared == name;
+                (itself || container) && broken(*kind, declared)
+            })
     }
 
     /// The catalog before, with the tag keys that are new: so that policies can decide about defining them.

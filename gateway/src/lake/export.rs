@@ -243,7 +243,7 @@ impl<'a> Exporter<'a> {
 }
 
 /// A discovered table that nobody said anything about: its columns are the source's.
-fn ungoverned(table: &Stored<Table>) -> bool {
+pub(crate) fn ungoverned(table: &Stored<Table>) -> bool {
     let body = &table.body;
     let plain = |column: &Column| column.tags.is_empty() && column.comment.is_none();
     body.remote.is_some()

@@ -2,9 +2,10 @@
 //!
 //! Two entries are equal if they mean the same: sets are sorted, types respelled, defaults left out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use lakegate_catalog::object::Kind;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -305,6 +306,9 @@ pub struct MaskOf {
 pub struct Lake {
     /// Who owns the entries.
     pub name: Option<(String, Place)>,
+    /// Kind and name (in lower case) of all that the inputs declare, readable or not: what refers to a broken entry is not
+    /// wrong as well.
+    pub declared: BTreeSet<(Kind, String)>,
     pub connections: Vec<Entry<ConnectionEntry>>,
     pub catalogs: Vec<Entry<CatalogEntry>>,
     pub databases: Vec<Entry<DatabaseEntry>>,

@@ -43,8 +43,13 @@ impl Need {
     }
 }
 
-/// What the caller may not do, one problem per change.
-pub(crate) fn refused(governor: &Governor, caller: &Caller, draft: &Draft, difference: &Difference) -> Vec<Problem> {
+/// What the caller may not do: each change with its problem.
+pub(crate) fn refused<'d>(
+    governor: &Governor,
+    caller: &Caller,
+    draft: &Draft,
+    difference: &'d Difference,
+) -> Vec<(&'d Change, Problem)> {
     let request = request_context(caller);
     let governor = &Governor::new(draft.before_with_new_tags(), Arc::clone(governor.policies()));
     let mut problems = Vec::new();
@@ -61,21 +66,32 @@ pub(crate) fn refused(governor: &Governor, caller: &Caller, draft: &Draft, diffe
             .cloned()
             .unwrap_or_else(|| Place::of_input("lake"));
         if !permitted {
-            // The same words whether it exists or not: a denied name tells nothing.
-            let message = format!("you may not change {} `{}`", change.kind, change.name);
-            let remedy = "ask an administrator or the owner for the right to change it";
-            problems.push(Problem::new(ProblemCode::AccessDenied, &place, message, remedy));
+            problems.push((change, denied(change.kind, &change.name, &place)));
         } else if grants_itself(draft, change, caller) {
             let message = "nobody grants to themselves or to a role of theirs";
-            problems.push(Problem::new(
-                ProblemCode::AccessDenied,
-                &place,
-                message,
-                "ask somebody else who may grant it",
+            problems.push((
+                change,
+                Problem::new(
+                    ProblemCode::AccessDenied,
+                    &place,
+                    message,
+                    "ask somebody else who may grant it",
+                ),
             ));
         }
     }
     problems
+}
+
+/// The refusal, in the same words whether the object exists or not: a denied name tells nothing.
+pub(crate) fn denied(kind: Kind, name: &str, place: &Place) -> Problem {
+    let remedy = "ask an administrator or the owner for the right to change it";
+    Problem::new(
+        ProblemCode::AccessDenied,
+        place,
+        format!("you may not change {kind} `{name}`"),
+        remedy,
+    )
 }
 
 /// May the caller read the entry of an object? `Describe` on it, or the right to change it (governance.md §2.1).

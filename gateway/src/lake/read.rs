@@ -1,153 +1,18 @@
 //! Which inputs make a lake, and what do they say together? Files and bodies to typed entries, every problem at its place.
 
-use std::path::{Path, PathBuf};
-
+use lakegate_catalog::object::Kind;
 use lakegate_policy::split_policies;
 use serde_json::Value;
 
 use super::{
-    format::LAKE,
+    format::{FILTER, LAKE, MASK},
+    input::{LakeInput, SourceText},
     model::{Canonical, Entry, FilterEntry, FilterOf, Lake, MaskEntry, MaskOf, PolicyEntry},
     node::{Content, Member, Node},
     problem::{Place, Problem, ProblemCode, Problems},
     shape::{Key, Shape, conform},
     yaml::{MAX_BYTES, read_yaml},
 };
-
-/// One text of a lake.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Source {
-    /// Names it in places; `*.cedar` holds policies, everything else maps.
-    pub name: String,
-    pub text: SourceText,
-    /// Absolute directory that relative paths in it belong to; `None` for what came over the network.
-    pub directory: Option<PathBuf>,
-}
-
-/// How a source is written.
-#[derive(Clone, Debug, PartialEq)]
-pub enum SourceText {
-    /// YAML (JSON is a subset) or, by the source's name, Cedar.
-    Text(String),
-    /// A parsed JSON body.
-    Json(Value),
-}
-
-/// Everything that one apply is given.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct LakeInput {
-    pub sources: Vec<Source>,
-}
-
-impl LakeInput {
-    /// Texts that came over the network: `(file name, text)`.
-    #[must_use]
-    pub fn from_texts(texts: impl IntoIterator<Item = (String, String)>) -> Self {
-        let source = |(name, text)| Source {
-            name,
-            text: SourceText::Text(text),
-            directory: None,
-        };
-        Self {
-            sources: texts.into_iter().map(source).collect(),
-        }
-    }
-
-    /// One JSON body of the merged maps.
-    #[must_use]
-    pub fn from_json(body: Value) -> Self {
-        let source = Source {
-            name: "request".to_owned(),
-            text: SourceText::Json(body),
-            directory: None,
-        };
-        Self { sources: vec![source] }
-    }
-
-    /// Files, and directories with all their `*.yaml`, `*.yml` and `*.cedar`, in the order of their names; `-` is the
-    /// standard input. Relative paths inside belong to the file's directory.
-    ///
-    /// # Errors
-    /// What cannot be read.
-    pub fn from_paths(paths: &[PathBuf]) -> Result<Self, Vec<Problem>> {
-        let mut files = Files::default();
-        for path in paths {
-            files.take(path, true, 0);
-        }
-        if files.problems.is_empty() {
-            Ok(Self { sources: files.sources })
-        } else {
-            Err(files.problems.into_sorted())
-        }
-    }
-}
-
-#[derive(Default)]
-struct Files {
-    sources: Vec<Source>,
-    problems: Problems,
-}
-
-impl Files {
-    /// Directories deeper than this are not entered.
-    const MAX_DEPTH: u32 = 32;
-
-    fn take(&mut self, path: &Path, named: bool, depth: u32) {
-        let name = path.display().to_string();
-        let wrong = |why: String| Problem::invalid(&Place::of_input(&name), why, "name a readable file or directory");
-        if name == "-" {
-            match std::io::read_to_string(std::io::stdin()) {
-                Ok(text) => self.push("-", text, std::env::current_dir().ok()),
-                Err(error) => self.problems.push(wrong(format!("cannot be read: {error}"))),
-            }
-            return;
-        }
-        if path.is_dir() {
-            if depth > Self::MAX_DEPTH {
-                return self.problems.push(wrong("directories are nested too deep".to_owned()));
-            }
-            match std::fs::read_dir(path) {
-                Ok(entries) => {
-                    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-                    paths.sort();
-                    paths
-                        .iter()
-                        .filter(|path| path.is_dir() || is_lake_file(path))
-                        .for_each(|path| self.take(path, false, depth + 1));
-                }
-                Err(error) => self.problems.push(wrong(format!("cannot be read: {error}"))),
-            }
-            return;
-        }
-        if named || is_lake_file(path) {
-            match std::fs::read_to_string(path) {
-                Ok(text) => {
-                    let directory = std::path::absolute(path)
-                        .ok()
-                        .and_then(|path| path.parent().map(Path::to_path_buf));
-                    self.push(&name, text, directory);
-                }
-                Err(error) => self.problems.push(wrong(format!("cannot be read: {error}"))),
-            }
-        }
-    }
-
-    fn push(&mut self, name: &str, text: String, directory: Option<PathBuf>) {
-        self.sources.push(Source {
-            name: name.to_owned(),
-            text: SourceText::Text(text),
-            directory,
-        });
-    }
-}
-
-fn is_lake_file(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| {
-        ["yaml", "yml", "cedar"]
-            .iter()
-            .any(|known| extension.eq_ignore_ascii_case(known))
-    })
-}
 
 /// Reads all sources into one lake. What is wrong is in `problems`; the rest is returned, so that all of it can be checked.
 pub fn read(input: &LakeInput, problems: &mut Problems) -> Lake {
@@ -218,6 +83,8 @@ fn merge(lake: &mut Lake, document: &Node, problems: &mut Problems) {
             ("policies", _) => policies(lake, &section.value, problems),
             (section_name, Shape::Map(shape)) => {
                 for member in section.value.members() {
+                    lake.declared
+                        .extend(section_kind(section_name).map(|kind| (kind, member.key.to_lowercase())));
                     named(lake, section_name, shape, member, problems);
                 }
             }
@@ -311,43 +178,93 @@ pub(crate) fn named(lake: &mut Lake, section: &str, shape: &Shape, member: &Memb
 
 /// A table, and its filters and masks as entries of their own: one bad filter does not hide what is wrong elsewhere.
 fn table(lake: &mut Lake, member: &Member, node: &Node, shape: &Shape, problems: &mut Problems) {
-    if !conform(node, shape, &format!("`{}`", member.key), problems) {
-        return;
+    let (below, own): (Vec<&Member>, Vec<&Member>) = node
+        .members()
+        .partition(|member| ["filters", "masks"].contains(&member.key.as_str()));
+    let content = match &node.content {
+        Content::Map(_) => Content::Map(own.into_iter().cloned().collect()),
+        other => other.clone(),
+    };
+    let own = Node {
+        place: node.place.clone(),
+        content,
+    };
+    for section in below {
+        let maps = Shape::Map(if section.key == "masks" { &ANY_MAP } else { &Shape::Any });
+        if conform(&section.value, &maps, &format!("`{}`", section.key), problems) {
+            match section.key.as_str() {
+                "filters" => filters(lake, &member.key, &section.value, problems),
+                _ => masks(lake, &member.key, &section.value, problems),
+            }
+        }
     }
-    for filter in node.get("filters").into_iter().flat_map(Node::members) {
+    if conform(&own, shape, &format!("`{}`", member.key), problems) {
+        add(
+            &mut lake.tables,
+            entry(&member.key, &member.place, &own, problems),
+            problems,
+        );
+    }
+}
+
+const ANY_MAP: Shape = Shape::Map(&Shape::Any);
+
+fn filters(lake: &mut Lake, table: &str, node: &Node, problems: &mut Problems) {
+    for filter in node.members() {
+        lake.declared
+            .insert((Kind::DataFilter, format!("{table}/{}", filter.key).to_lowercase()));
         let body = empty_map(&filter.value);
+        if !conform(&body, &FILTER, &format!("filter `{}`", filter.key), problems) {
+            continue;
+        }
         if body.get("where").is_none() {
             let message = format!("filter `{}` lacks `where`", filter.key);
-            problems.push(Problem::invalid(
-                &filter.place,
-                message,
-                "add `where`: the condition that a visible row satisfies",
-            ));
+            let remedy = "add `where`: the condition that a visible row satisfies";
+            problems.push(Problem::invalid(&filter.place, message, remedy));
             continue;
         }
         if let Some(filter) = entry::<FilterEntry>(&filter.key, &filter.place, &body, problems) {
             lake.filters.push(FilterOf {
-                table: member.key.clone(),
+                table: table.to_owned(),
                 filter,
             });
         }
     }
-    for column in node.get("masks").into_iter().flat_map(Node::members) {
+}
+
+fn masks(lake: &mut Lake, table: &str, node: &Node, problems: &mut Problems) {
+    for column in node.members() {
         for mask in column.value.members() {
-            if let Some(mask) = entry::<MaskEntry>(&mask.key, &mask.place, &mask.value, problems) {
+            let name = format!("{table}.{}/{}", column.key, mask.key).to_lowercase();
+            lake.declared.insert((Kind::ColumnMask, name));
+            if conform(&mask.value, &MASK, &format!("mask `{}`", mask.key), problems)
+                && let Some(mask) = entry::<MaskEntry>(&mask.key, &mask.place, &mask.value, problems)
+            {
                 lake.masks.push(MaskOf {
-                    table: member.key.clone(),
+                    table: table.to_owned(),
                     column: column.key.clone(),
                     mask,
                 });
             }
         }
     }
-    add(
-        &mut lake.tables,
-        entry(&member.key, &member.place, node, problems),
-        problems,
-    );
+}
+
+/// The kind of the entries of a section.
+fn section_kind(section: &str) -> Option<Kind> {
+    Some(match section {
+        "connections" => Kind::Connection,
+        "catalogs" => Kind::Catalog,
+        "databases" => Kind::Database,
+        "tables" => Kind::Table,
+        "views" => Kind::View,
+        "tags" => Kind::Tag,
+        "roles" => Kind::Role,
+        "users" => Kind::User,
+        "workgroups" => Kind::Workgroup,
+        "keys" => Kind::Key,
+        _ => return None,
+    })
 }
 
 /// A key without value (`roles: {staff: }`) is an entry without members.

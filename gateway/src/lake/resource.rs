@@ -289,6 +289,9 @@ fn facts(snapshot: &Snapshot, kind: Kind, id: &ObjectId) -> Option<(String, i64,
 /// Takes an object out of the draft.
 pub(super) fn remove(draft: &mut Draft, kind: Kind, id: &ObjectId) {
     by_kind!(kind, B => draft.remove::<B>(id), else ());
+    if kind == Kind::Catalog {
+        super::change::drop_discovered(draft);
+    }
     draft.reindex();
 }
 
@@ -420,7 +423,11 @@ fn expect(
     };
     match (precondition, found) {
         (Precondition::Create, None) => Ok(()),
-        // A hidden one stops the creation by the missing right to create, or by its name: names below one parent are unique.
+        (Precondition::Create, Some((id, _))) if !seen(cx, kind, &id) => Err(ApplyError::one(permission::denied(
+            kind,
+            name,
+            &Place::of_input("request"),
+        ))),
         (Precondition::Create, Some(_)) => problem(
             ProblemCode::AlreadyExists,
             format!("{kind} `{name}` exists already"),

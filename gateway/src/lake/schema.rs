@@ -46,6 +46,7 @@ fn of(shape: &Shape) -> Value {
         Shape::Either(shapes) => {
             json!({"anyOf": shapes.iter().filter(|shape| !matches!(shape, Shape::Later(_))).map(of).collect::<Vec<_>>()})
         }
+        Shape::Any => Value::Bool(true),
         // Nothing fits: the editor marks it, as apply would.
         Shape::Later(_) => Value::Bool(false),
     }

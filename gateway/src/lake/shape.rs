@@ -23,6 +23,8 @@ pub enum Shape {
     Type,
     /// Text, number, boolean or null; the option's own check knows more.
     Scalar,
+    /// Checked elsewhere.
+    Any,
     List(&'static Shape),
     /// Names of the reader's choice to values of one shape.
     Map(&'static Shape),
@@ -57,7 +59,9 @@ pub fn conform(node: &Node, shape: &Shape, what: &str, problems: &mut Problems) 
         Shape::Boolean => fits(matches!(node.content, Content::Bool(_)), node, what, "true or false", problems),
         Shape::Integer(low, high) => {
             let inside = matches!(node.content, Content::Integer(number) if (*low..=*high).contains(&number));
-            let expected = if *high == i64::MAX {
+            let expected = if *low == i64::MIN {
+                "a whole number".to_owned()
+            } else if *high == i64::MAX {
                 format!("a whole number of at least {low}")
             } else {
                 format!("a whole number from {low} to {high}")
@@ -81,6 +85,7 @@ pub fn conform(node: &Node, shape: &Shape, what: &str, problems: &mut Problems) 
             let scalar = !matches!(node.content, Content::List(_) | Content::Map(_));
             fits(scalar, node, what, "text, a number, true or false", problems)
         }
+        Shape::Any => true,
         Shape::List(item) => {
             let list = matches!(node.content, Content::List(_));
             fits(list, node, what, "a list (`[…]`)", problems)
@@ -253,7 +258,7 @@ fn same_kind(node: &Node, shape: &Shape) -> bool {
         // A closed map is told from another one by its first required key.
         Shape::Record(keys) => keys.first().is_some_and(|key| node.get(key.name).is_some()),
         Shape::Either(shapes) => shapes.iter().any(|shape| same_kind(node, shape)),
-        Shape::Later(_) => true,
+        Shape::Any | Shape::Later(_) => true,
     }
 }
 
@@ -264,7 +269,7 @@ fn describe(shape: &Shape) -> String {
         Shape::Map(_) | Shape::Record(_) => "a map".to_owned(),
         Shape::Boolean => "true or false".to_owned(),
         Shape::Integer(..) => "a whole number".to_owned(),
-        Shape::Text | Shape::Secret | Shape::Time | Shape::Type | Shape::Scalar => "text".to_owned(),
+        Shape::Text | Shape::Secret | Shape::Time | Shape::Type | Shape::Scalar | Shape::Any => "text".to_owned(),
         Shape::Either(shapes) => shapes.iter().map(describe).collect::<Vec<_>>().join(" or "),
         Shape::Later(feature) => (*feature).to_owned(),
     }

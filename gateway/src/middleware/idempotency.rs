@@ -26,7 +26,12 @@ const KEY: &str = "idempotency-key";
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const MAX_KEY: usize = 128;
 /// Headers of an answer that are replayed with it.
-const KEPT: [HeaderName; 3] = [header::CONTENT_TYPE, header::LOCATION, header::ETAG];
+const KEPT: [HeaderName; 4] = [
+    header::CONTENT_TYPE,
+    header::ETAG,
+    HeaderName::from_static("lakegate-query-id"),
+    header::LOCATION,
+];
 
 /// A reserved key, in the request's extensions (`Option<Extension<Ticket>>`): a handler that changes the catalog stores its
 /// answer in the same transaction (`ChangeSet::idempotency`).
@@ -37,7 +42,7 @@ pub struct Ticket {
 }
 
 impl Ticket {
-    /// The answer to be replayed. Of the headers only content type, location and `ETag` are kept.
+    /// The answer to be replayed. Of the headers only content type, location, `ETag` and the query's id are kept.
     ///
     /// # Errors
     /// If it cannot be written.

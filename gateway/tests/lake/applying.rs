@@ -26,9 +26,9 @@ async fn one_bad_entry_changes_nothing() {
     assert_eq!(
         problems(fixture.apply(&[("a.yaml", yaml)]).await),
         [
-            "a.yaml:3:31 CONFIGURATION_INVALID role `nobody` does not exist",
-            "a.yaml:5:38 CONFIGURATION_INVALID privilege `select` does not apply to `workgroup:primary`",
-            "a.yaml:5:46 CONFIGURATION_INVALID privilege `describ` does not exist",
+            "a.yaml:3:30 CONFIGURATION_INVALID role `nobody` does not exist",
+            "a.yaml:5:37 CONFIGURATION_INVALID privilege `select` does not apply to `workgroup:primary`",
+            "a.yaml:5:45 CONFIGURATION_INVALID privilege `describ` does not exist",
         ]
     );
     let after = fixture.snapshot().await;
@@ -181,7 +181,7 @@ async fn inferred_columns_are_reported_and_kept_when_the_files_are_away() {
     fixture.sources.away.store(true, Ordering::Relaxed);
     assert_eq!(
         problems(fixture.apply(&[("a.yaml", &yaml)]).await),
-        ["a.yaml:6:75 SOURCE_UNAVAILABLE columns of `lake.sales.orders` cannot be found: the source is away"]
+        ["a.yaml:6:70 SOURCE_UNAVAILABLE columns of `lake.sales.orders` cannot be found: the source is away"]
     );
     fixture.sources.away.store(false, Ordering::Relaxed);
     let report = fixture.apply(&[("a.yaml", &yaml)]).await.unwrap();
@@ -251,7 +251,7 @@ async fn declared_partitions_are_a_list() {
         .apply(&[("a.yaml", &with("[{values: {year: 2024}, location: \"c/\"}]"))])
         .await
         .unwrap();
-    assert_eq!((one.counts.updated, one.counts.deleted), (2, 1), "{:?}", changed(&one));
+    assert_eq!((one.counts.updated, one.counts.deleted), (1, 1), "{:?}", changed(&one));
     assert!(
         fixture
             .apply(&[("a.yaml", &with("declared"))])
@@ -287,4 +287,36 @@ async fn keys_are_stored_as_their_hmac_and_follow_a_rotated_secret() {
     );
     let twin = "lake: acme\nusers: {ana: {}}\nkeys: {laptop: {user: ana, secret: \"env://ANA_KEY\"}, other: {user: ana, secret: \"env://ANA_KEY\"}}\n";
     assert!(problems(fixture.apply(&[("a.yaml", twin)]).await)[0].contains("have the same secret"));
+}
+
+#[tokio::test]
+async fn what_discovery_found_is_neither_exported_nor_pruned() {
+    let fixture = Fixture::new().await;
+    let path = fixture.directory.path().display();
+    let lake = |name: &str, tables: &str| {
+        format!(
+            "lake: {name}\nconnections: {{crm: {{connector: sqlite, options: {{path: \"{path}/c.sqlite\"}}}}}}\n\
+             catalogs: {{crm: {{connection: crm, discover: true}}}}\n{tables}"
+        )
+    };
+    let governed = lake(
+        "local",
+        "tables:\n  crm.public.customers: {masks: {email: {a: {func: mask-alphanum, rank: 1}}}}\n",
+    );
+    fixture.apply(&[("a.yaml", &governed)]).await.unwrap();
+    let pruned = fixture
+        .apply_with(&[("a.yaml", &lake("local", ""))], prune())
+        .await
+        .unwrap();
+    assert_eq!(changed(&pruned), ["deleted column-mask crm.public.customers.email/a "]);
+    let exported = fixture.round_trip("local").await;
+    assert!(
+        !exported.contains("customers") && !exported.contains("databases"),
+        "{exported}"
+    );
+    let gone = fixture
+        .apply_with(&[("a.yaml", "lake: local\n")], prune())
+        .await
+        .unwrap();
+    assert_eq!(gone.counts.deleted, 4, "{:?}", changed(&gone));
 }

@@ -15,6 +15,7 @@ connections:
 catalogs:
   lake: {connection: store, default: true}
   crm:  {connection: crm, discover: true}
+  shop: {connection: shop, discover: true}
 databases:
   lake.sales: {location: "sales/", comment: "orders and what belongs to them", tags: {domain: sales}}
 tables:

@@ -49,10 +49,10 @@ async fn yaml_is_the_core_schema() {
         [
             "a.yaml:2:60 CONFIGURATION_INVALID YAML tags are not allowed",
             "a.yaml:2:83 CONFIGURATION_INVALID `comment` must be text, not true or false",
-            "a.yaml:3:32 CONFIGURATION_INVALID `clearance` must be a whole number of at least -9223372036854775808, not `0x1`",
-            "a.yaml:3:43 CONFIGURATION_INVALID `clearance` must be a whole number of at least -9223372036854775808, not `0x1`",
+            "a.yaml:3:12 CONFIGURATION_INVALID unknown key `ana` in `<<`",
+            "a.yaml:3:32 CONFIGURATION_INVALID `clearance` must be a whole number, not `0x1`",
+            "a.yaml:3:38 CONFIGURATION_INVALID unknown key `bob` in `<<`",
             "a.yaml:4:14 CONFIGURATION_INVALID merge keys (`<<`) are not allowed",
-            "a.yaml:4:14 CONFIGURATION_INVALID unknown key `ana` in `<<`",
         ]
     );
 }

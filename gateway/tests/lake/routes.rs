@@ -1,7 +1,7 @@
 //! Do single routes go through the same checks, with `ETag`s and merge patches?
 
 use lakegate::lake::{Applier, Precondition, ProblemCode, resource};
-use lakegate_catalog::object::Kind;
+use lakegate_catalog::{audit::AuditFilter, object::Kind};
 use serde_json::json;
 
 use super::fixture::Fixture;
@@ -128,4 +128,19 @@ async fn hidden_is_missing() {
         .unwrap_err();
     assert_eq!(hidden.to_string().replace("orders", "others"), missing.to_string());
     assert_eq!(hidden.code(), ProblemCode::NotFound);
+    let entry = json!({"format": "parquet", "location": "x/", "columns": [{"name": "a", "type": "int"}]});
+    let mut refusals = Vec::new();
+    for name in ["lake.sales.orders", "lake.sales.others"] {
+        let refusal = resource::put_entry(&cx, Kind::Table, name, entry.clone(), Precondition::Create)
+            .await
+            .unwrap_err();
+        refusals.push(refusal.to_string().replace("orders", "others"));
+    }
+    assert_eq!(refusals[0], refusals[1]);
+    let denied = AuditFilter {
+        decision: Some("deny".to_owned()),
+        limit: 10,
+        ..AuditFilter::default()
+    };
+    assert!(!fixture.store.list_audit(&denied).await.unwrap().is_empty());
 }

@@ -53,7 +53,7 @@ pub fn leaves(table: &Stored<Table>) -> Vec<LeafFacts> {
             Ok(DataType::Struct(members)) => members,
             _ => Fields::empty(),
         };
-        below(&members, at, &[], &[column.id.clone()], &mut found);
+        below(&members, at, &[], std::slice::from_ref(&column.id), &mut found);
     }
     found
 }

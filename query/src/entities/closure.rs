@@ -1,6 +1,9 @@
 //! Which entities must a decision see? The principal with all its roles, each object with all its ancestors.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use lakegate_catalog::{
     id::ObjectId,
@@ -178,7 +181,7 @@ impl<'a> Closure<'a> {
 
     pub(crate) fn table(&mut self, id: &ObjectId) -> Gathered {
         match self.snapshot.table(id) {
-            Some(table) => self.table_entity(&table.clone()),
+            Some(table) => self.table_entity(&Arc::clone(table)),
             None => Ok(()),
         }
     }
@@ -282,7 +285,7 @@ impl<'a> Closure<'a> {
             return Ok(());
         };
         let Some(relation) = &filter.parent else { return Ok(()) };
-        let (filter, relation) = (filter.clone(), relation.clone());
+        let (filter, relation) = (Arc::clone(filter), relation.clone());
         let relation = self.relation(&relation)?;
         let tags = self.snapshot.effective_tags_of_filter(id);
         self.add(resource::data_filter(

@@ -6,7 +6,7 @@ use datafusion::arrow::{
 };
 
 /// Bytes of a batch (query-path.md §4): validity, offsets, values; views as 16 bytes and the values that do not fit.
-pub(super) fn of(batch: &RecordBatch) -> u64 {
+pub(crate) fn of(batch: &RecordBatch) -> u64 {
     batch
         .columns()
         .iter()

@@ -19,6 +19,7 @@ use datafusion::{
 };
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use lakegate_connectors::{
+    capability::Pushdown,
     call::{CallContext, Deadline, InvocationId, QueryId, TraceParent},
     connection::Connection,
     connector::{Connector, PlanRequest},
@@ -118,9 +119,18 @@ impl ConnectorScan {
 ///
 /// # Errors
 /// Those of the source, in our words.
-pub async fn plan_scan(scan: ConnectorScan) -> Result<Arc<dyn ExecutionPlan>, QueryError> {
+pub async fn plan_scan(mut scan: ConnectorScan) -> Result<Arc<dyn ExecutionPlan>, QueryError> {
     let call = scan.call();
-    let request = scan.request();
+    let mut request = scan.request();
+    if !matches!(scan.guard, Predicate::True) && !request.filter.is_empty() {
+        let plan = scan.connector.plan(&call, PlanRequest { scan: request }).await.map_err(failed)?;
+        // INVARIANT: where the source does not apply the guard, it is not sent conditions of the caller either: a value of
+        // a hidden row that cannot be decoded would fail the scan, and the conditions would aim at it.
+        if plan.guard != Pushdown::Exact {
+            scan.filters.clear();
+        }
+        request = scan.request();
+    }
     let promised = Schema::new(
         request
             .output

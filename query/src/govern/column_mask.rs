@@ -7,9 +7,9 @@ use crate::functions::mask::{MaskFunction, fixed::has_constant, hash::salt_of};
 /// A mask function by its name in Iceberg's `ReadRestrictions`.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Mask {
-    MaskAlphanum,
-    MaskToFixedValue,
-    ReplaceWithNull,
+    Alphanum,
+    Fixed,
+    Null,
     Sha256Global,
     Sha256QueryLocal,
     ShowFirst4,
@@ -39,9 +39,9 @@ impl Mask {
     /// Every mask with its name.
     pub const ALL: &'static [(&'static str, Self)] = &[
         // sorted: start
-        ("mask-alphanum", Self::MaskAlphanum),
-        ("mask-to-fixed-value", Self::MaskToFixedValue),
-        ("replace-with-null", Self::ReplaceWithNull),
+        ("mask-alphanum", Self::Alphanum),
+        ("mask-to-fixed-value", Self::Fixed),
+        ("replace-with-null", Self::Null),
         ("sha-256-global", Self::Sha256Global),
         ("sha-256-query-local", Self::Sha256QueryLocal),
         ("show-first-4", Self::ShowFirst4),
@@ -62,9 +62,9 @@ impl Mask {
     pub fn takes(self, data_type: &DataType) -> bool {
         let text = matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
         match self {
-            Self::MaskAlphanum | Self::ShowFirst4 | Self::ShowLast4 => text,
-            Self::MaskToFixedValue => has_constant(data_type),
-            Self::ReplaceWithNull => true,
+            Self::Alphanum | Self::ShowFirst4 | Self::ShowLast4 => text,
+            Self::Fixed => has_constant(data_type),
+            Self::Null => true,
             Self::Sha256Global | Self::Sha256QueryLocal => {
                 let binary = matches!(
                     data_type,
@@ -81,9 +81,9 @@ impl Mask {
     /// Its form in the plan; `salt` is the statement's, `column` the id of the column.
     pub(crate) fn function(self, salt: &[u8; 32], column: &str) -> MaskFunction {
         match self {
-            Self::MaskAlphanum => MaskFunction::Alphanum,
-            Self::MaskToFixedValue => MaskFunction::Fixed,
-            Self::ReplaceWithNull => MaskFunction::Null,
+            Self::Alphanum => MaskFunction::Alphanum,
+            Self::Fixed => MaskFunction::Fixed,
+            Self::Null => MaskFunction::Null,
             Self::Sha256Global => MaskFunction::Sha256Global,
             Self::Sha256QueryLocal => MaskFunction::Sha256Local(salt_of(salt, column)),
             Self::ShowFirst4 => MaskFunction::ShowFirst4,

@@ -6,7 +6,7 @@ use datafusion::{
     arrow::datatypes::SchemaRef,
     catalog::Session,
     common::DFSchema,
-    error::Result,
+    error::{DataFusionError, Result},
     logical_expr::{
         Expr, Operator, execution_props::ExecutionProps, physical_planning_context::PhysicalPlanningContext,
     },
@@ -68,7 +68,7 @@ impl InnerPlan<'_> {
             .as_ref()
             .map(|predicate| physical(predicate, &input))
             .transpose()?;
-        let user = self.user().map(|condition| physical(&condition, &input)).transpose()?;
+        let user = self.user()?.map(|condition| physical(&condition, &input)).transpose()?;
         let batch_size = session.config().batch_size();
         let filter = Arc::new(PolicyFilterExec::new(
             self.mark.clone(),
@@ -94,12 +94,17 @@ impl InnerPlan<'_> {
         EnsureCooperative::new().optimize(plan, session.config_options())
     }
 
-    fn user(&self) -> Option<Expr> {
-        // INVARIANT: what `leakproof` translates has an expression; a missing one would be a lost condition.
-        self.filters
+    /// What was promised as exact is applied, or nothing runs.
+    fn user(&self) -> Result<Option<Expr>> {
+        let lost = || DataFusionError::Internal("a leakproof condition has no expression".to_owned());
+        let conditions: Vec<Expr> = self
+            .filters
             .iter()
-            .filter_map(expression)
-            .reduce(|left, right| binary(left, Operator::And, right))
+            .map(|filter| expression(filter).ok_or_else(lost))
+            .collect::<Result<_>>()?;
+        Ok(conditions
+            .into_iter()
+            .reduce(|left, right| binary(left, Operator::And, right)))
     }
 }
 

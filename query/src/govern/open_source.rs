@@ -12,13 +12,10 @@ use datafusion::{
 };
 use lakegate_connectors::{
     error::ConnectorError,
-    files::{self, AbsentPolicyColumns, FileList, FileScan, FileTable, Format, MetadataCache},
+    files::{self, AbsentPolicyColumns, FileList, FileScan, FileTable, Format, MetadataCache, PolicyRead},
     predicate::Predicate,
     scan::ColumnRef,
 };
-
-use object_store::ObjectStore;
-use tokio::runtime::Handle;
 
 use super::{
     inner_plan::physical,
@@ -61,7 +58,7 @@ impl GovernedTable {
         }
         match &self.source {
             TableSource::Memory { schema, batches } => {
-                let parts: &[Vec<_>] = &[batches.clone()];
+                let parts = std::slice::from_ref(batches);
                 let scan = MemorySourceConfig::try_new_exec(parts, Arc::clone(schema), Some(request.needed))
                     .map_err(QueryError::internal)?;
                 Ok(scan)
@@ -82,6 +79,8 @@ impl GovernedTable {
                 connection,
                 spec,
             } => {
+                // A source that cannot even be told of the policy is not told of the caller's conditions either.
+                let untold = self.scope.predicate.is_some() && matches!(self.scope.guard, Predicate::True);
                 // A limit is a hint for the source only where nothing is left to filter here.
                 let limit = request
                     .limit
@@ -94,7 +93,7 @@ impl GovernedTable {
                     spec: Arc::clone(spec),
                     columns: request.needed,
                     guard: self.scope.guard.clone(),
-                    filters: request.filters,
+                    filters: if untold { Vec::new() } else { request.filters },
                     limit,
                     target_partitions: request.target_partitions,
                     batch_size: request.batch_size,
@@ -113,7 +112,9 @@ impl GovernedTable {
         if !self.scope.policy_columns.is_empty() && table.absent == AbsentPolicyColumns::Deny {
             let store = request.runtime.object_store(&store_url).map_err(QueryError::internal)?;
             let names: Vec<String> = self.names(&self.scope.policy_columns);
-            let absent = absent_columns(table.clone(), visible.clone(), names, store, Arc::clone(files.cache)).await?;
+            let absent = files::check_policy_columns(table, &visible, &names, &store, files.cache)
+                .await
+                .map_err(source)?;
             if let Some((column, file)) = absent.first() {
                 return Err(self.absent(column, file));
             }
@@ -123,10 +124,9 @@ impl GovernedTable {
         } else {
             Vec::new()
         };
-        // Upper bound: sizes of the files that the policy leaves, whatever is projected from them.
         self.cx
             .meter
-            .add_governed(visible.files.iter().map(|file| file.object_meta.size).sum());
+            .add_governed(self.governed_bytes(&request, files, &visible, policy.as_ref()).await?);
         let user = pruning(&all(request.filters), table, &self.raw)?;
         let left = pruned(table, &visible, user.as_ref());
         let both: Vec<_> = policy.into_iter().chain(user).collect();
@@ -136,6 +136,7 @@ impl GovernedTable {
             projection: request.needed,
             prune: datafusion::physical_expr::conjunction_opt(both),
             policy_columns: skipped,
+            restricted: self.scope.restricted,
             target_partitions: request.target_partitions,
             batch_size: request.batch_size,
             meter: Arc::new(QueryScanMeter {
@@ -146,6 +147,29 @@ impl GovernedTable {
             store_url,
         };
         files::scan(scan).map_err(source)
+    }
+
+    /// What projection and the policy's pruning leave. Exact where the figure is what the caller will be shown for this table;
+    /// else the sizes of the files, which cost no footer.
+    async fn governed_bytes(
+        &self,
+        request: &SourceRequest,
+        files: &Files<'_>,
+        visible: &FileList,
+        policy: Option<&Arc<dyn PhysicalExpr>>,
+    ) -> Result<u64> {
+        if !self.scope.restricted || self.grant.read_stats {
+            return Ok(visible.files.iter().map(|file| file.object_meta.size).sum());
+        }
+        let store_url = files::store_url(&files.table.connection).map_err(source)?;
+        let store = request.runtime.object_store(&store_url).map_err(QueryError::internal)?;
+        let read = PolicyRead {
+            table: files.table,
+            files: visible,
+            columns: &request.needed,
+            policy,
+        };
+        files::policy_bytes(&read, &store, files.cache).await.map_err(source)
     }
 
     fn names(&self, columns: &[usize]) -> Vec<String> {
@@ -165,23 +189,6 @@ impl GovernedTable {
         )
         .because(format!("policy column `{column}` is absent from `{file}`"))
     }
-}
-
-/// Pairs of column and file. On a thread of its own: the compiler cannot prove that the future of `check_policy_columns`
-/// may move between threads (rust-lang/rust#102211).
-async fn absent_columns(
-    table: FileTable,
-    visible: FileList,
-    names: Vec<String>,
-    store: Arc<dyn ObjectStore>,
-    cache: Arc<MetadataCache>,
-) -> Result<Vec<(String, String)>> {
-    let runtime = Handle::current();
-    let check = move || runtime.block_on(files::check_policy_columns(&table, &visible, &names, &store, &cache));
-    tokio::task::spawn_blocking(check)
-        .await
-        .map_err(QueryError::internal)?
-        .map_err(source)
 }
 
 /// The partitions of a declared table that the policy leaves, so that hidden ones are not even listed; for use before

@@ -15,7 +15,7 @@ use datafusion::{
     execution::{SendableRecordBatchStream, TaskContext},
     physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr},
     physical_plan::{
-        ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
+        ChildrenPropertiesMode, DisplayAs, DisplayFormatType, EmptyRecordBatchStream, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
         ReplaceChildrenOptions,
         execution_plan::{Boundedness, EmissionType, SchedulingType, reset_plan_states},
         filter_pushdown::{ChildPushdownResult, FilterPushdownPhase, FilterPushdownPropagation},
@@ -29,12 +29,20 @@ use lakegate_catalog::name::TableName;
 use super::{failure::sanitised, policy_filter::Mark};
 use crate::context::QueryContext;
 
+/// Whose scan it is, and what of it may be shown.
+#[derive(Clone)]
+pub(super) struct Seen {
+    pub(super) cx: Arc<QueryContext>,
+    pub(super) relation: TableName,
+    /// Accepted conditions of the user, as text over visible columns.
+    pub(super) filters: Vec<String>,
+    /// Partitions shown at least.
+    pub(super) partitions: usize,
+}
+
 /// The barrier around one governed scan.
 pub struct GovernedScanExec {
-    cx: Arc<QueryContext>,
-    relation: TableName,
-    /// Accepted conditions of the user, as text over visible columns.
-    filters: Vec<String>,
+    seen: Seen,
     mark: Mark,
     inner: Arc<dyn ExecutionPlan>,
     properties: Arc<PlanProperties>,
@@ -42,16 +50,10 @@ pub struct GovernedScanExec {
 }
 
 impl GovernedScanExec {
-    pub(super) fn new(
-        cx: Arc<QueryContext>,
-        relation: TableName,
-        filters: Vec<String>,
-        mark: Mark,
-        schema: SchemaRef,
-        inner: Arc<dyn ExecutionPlan>,
-    ) -> Self {
-        // The partition count only: no order, no equivalences, no constants of raw values.
-        let partitions = inner.output_partitioning().partition_count();
+    pub(super) fn new(seen: Seen, mark: Mark, schema: SchemaRef, inner: Arc<dyn ExecutionPlan>) -> Self {
+        // The partition count only: no order, no equivalences, no constants of raw values. Where the caller may not know
+        // how much lies behind the barrier, the count is that of the session, and some partitions are empty.
+        let partitions = inner.output_partitioning().partition_count().max(seen.partitions);
         let properties = PlanProperties::new(
             EquivalenceProperties::new(schema),
             Partitioning::UnknownPartitioning(partitions),
@@ -60,9 +62,7 @@ impl GovernedScanExec {
         )
         .with_scheduling_type(SchedulingType::Cooperative);
         Self {
-            cx,
-            relation,
-            filters,
+            seen,
             mark,
             inner,
             properties: Arc::new(properties),
@@ -84,7 +84,7 @@ impl fmt::Debug for GovernedScanExec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Plans are printed with `{:?}` in error texts: nothing of the inside.
         f.debug_struct("GovernedScanExec")
-            .field("relation", &self.relation)
+            .field("relation", &self.seen.relation)
             .finish_non_exhaustive()
     }
 }
@@ -96,11 +96,11 @@ impl DisplayAs for GovernedScanExec {
         write!(
             f,
             "GovernedScanExec: relation={}, columns=[{}]",
-            self.relation,
+            self.seen.relation,
             columns.join(", ")
         )?;
-        if !self.filters.is_empty() {
-            write!(f, ", filters=[{}]", self.filters.join(", "))?;
+        if !self.seen.filters.is_empty() {
+            write!(f, ", filters=[{}]", self.seen.filters.join(", "))?;
         }
         Ok(())
     }
@@ -145,12 +145,9 @@ impl ExecutionPlan for GovernedScanExec {
 
     fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
         let inner = reset_plan_states(Arc::clone(&self.inner))?;
-        let (cx, mark) = (Arc::clone(&self.cx), self.mark.clone());
         Ok(Arc::new(Self::new(
-            cx,
-            self.relation.clone(),
-            self.filters.clone(),
-            mark,
+            self.seen.clone(),
+            self.mark.clone(),
             self.schema(),
             inner,
         )))
@@ -167,8 +164,11 @@ impl ExecutionPlan for GovernedScanExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let metrics = BaselineMetrics::new(&self.metrics, partition);
+        if partition >= self.inner.output_partitioning().partition_count() {
+            return Ok(Box::pin(EmptyRecordBatchStream::new(self.schema())));
+        }
         let inner = self.inner.execute(partition, context).map_err(sanitised)?;
-        let (schema, cx) = (self.schema(), Arc::clone(&self.cx));
+        let (schema, cx) = (self.schema(), Arc::clone(&self.seen.cx));
         let output = Arc::clone(&schema);
         let batches = std::panic::AssertUnwindSafe(inner).catch_unwind().map(move |item| {
             let _timer = metrics.elapsed_compute().timer();

@@ -27,7 +27,7 @@ use super::{
     leakproof,
     open_source::SourceRequest,
     policy_filter::Mark,
-    scan_exec::GovernedScanExec,
+    scan_exec::{GovernedScanExec, Seen},
     scope::{Compiler, Scope, SourceColumns},
 };
 use crate::{
@@ -68,13 +68,7 @@ impl TableSource {
                 let declared: Vec<Arc<Field>> = raw
                     .fields()
                     .iter()
-                    .filter_map(|field| {
-                        declared
-                            .clone()
-                            .filter(|known| known.name() == field.name())
-                            .next_back()
-                            .cloned()
-                    })
+                    .filter_map(|field| declared.clone().rfind(|known| known.name() == field.name()).cloned())
                     .collect();
                 SourceColumns {
                     declared: Arc::new(Schema::new(declared)),
@@ -182,25 +176,25 @@ impl GovernedTable {
             filters: &accepted,
             limit,
         };
+        let partitions = session.config().target_partitions();
         let request = SourceRequest {
             needed: plan.needed(),
             filters: accepted.clone(),
             limit,
-            target_partitions: session.config().target_partitions(),
+            target_partitions: partitions,
             batch_size: session.config().batch_size(),
             runtime: Arc::clone(session.runtime_env()),
         };
         let source = self.open(request).await?;
         let inner = plan.over(source, session).map_err(QueryError::internal)?;
         let shown = filters.iter().map(|filter| unqualified(filter).to_string()).collect();
-        Ok(Arc::new(GovernedScanExec::new(
-            Arc::clone(&self.cx),
-            self.grant.name(),
-            shown,
-            mark,
-            schema,
-            inner,
-        )))
+        let seen = Seen {
+            cx: Arc::clone(&self.cx),
+            relation: self.grant.name(),
+            filters: shown,
+            partitions: if self.scope.restricted && !self.grant.read_stats { partitions } else { 1 },
+        };
+        Ok(Arc::new(GovernedScanExec::new(seen, mark, schema, inner)))
     }
 }
 

@@ -6,13 +6,15 @@ use datafusion::{
     arrow::{
         array::{ArrayRef, Int32Array, RecordBatch, StringArray},
         datatypes::{DataType, Field, Schema},
+        error::ArrowError,
     },
     catalog::TableProvider,
 };
 use lakegate_catalog::{name::TableName, relation::Column, snapshot::TablePath};
 
-use super::{Asked, table::InformationTable};
+use super::{Asked, attempt, table::InformationTable};
 use crate::{
+    audit::Attempts,
     error::{QueryError, Result},
     metadata::visible::Viewer,
 };
@@ -21,7 +23,13 @@ use crate::{
 ///
 /// # Errors
 /// `TABLE_NOT_FOUND` for other names, and for catalogs that the caller may not see.
-pub async fn table(asked: &Asked<'_>, name: &TableName) -> Result<Arc<dyn TableProvider>> {
+pub async fn table(asked: &Asked<'_>, name: &TableName, attempts: &Attempts) -> Result<Arc<dyn TableProvider>> {
+    let found = filled(asked, name).await;
+    attempts.push(attempt(asked, &format!("table:{name}"), found.as_ref().err()));
+    found
+}
+
+async fn filled(asked: &Asked<'_>, name: &TableName) -> Result<Arc<dyn TableProvider>> {
     let missing = || QueryError::table_not_found(name);
     let governor = asked.listed(&name.catalog, None).await.map_err(|_| missing())?;
     let viewer = asked.viewer(&governor);
@@ -41,7 +49,7 @@ pub async fn table(asked: &Asked<'_>, name: &TableName) -> Result<Arc<dyn TableP
 }
 
 type Databases = [(String, Vec<TablePath>)];
-type Built = std::result::Result<RecordBatch, datafusion::arrow::error::ArrowError>;
+type Built = std::result::Result<RecordBatch, ArrowError>;
 
 fn schemata(catalog: &str, databases: &Databases) -> Built {
     let names: Vec<&str> = databases

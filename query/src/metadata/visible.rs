@@ -2,17 +2,19 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use datafusion::arrow::datatypes::{DataType, Fields};
 use lakegate_catalog::{
     object::Stored,
     relation::{Catalog, Column, Database},
     snapshot::TablePath,
 };
-use lakegate_policy::Action;
+use lakegate_policy::{Action, Clear};
 
 use crate::{
     authorize::{self, RelationGrant, leaves},
     context::{Caller, QueryContext},
     entities::{Governor, ObjectRef},
+    type_name::{parse_type, type_text},
 };
 
 /// The lake as one caller may know it.
@@ -122,18 +124,11 @@ impl Viewer {
             .map(|column| (Action::Describe, ObjectRef::new("Column", column.id.as_str())))
             .collect();
         let described = self.governor.decide_all(&self.cx.caller, &self.cx.request, &questions);
-        let readable = readable_columns(&grant);
-        let visible = path
-            .table
-            .body
-            .columns
-            .iter()
-            .enumerate()
-            .zip(described)
-            .filter(|((position, _), described)| {
-                described.is_allowed() || grant.is_readable() && readable.contains(position)
-            });
-        Some(visible.map(|((_, column), _)| column.clone()).collect())
+        let columns = path.table.body.columns.iter().enumerate().zip(described);
+        let visible = columns.filter_map(|((position, column), described)| {
+            if described.is_allowed() { Some(column.clone()) } else { readable(&grant, position, column) }
+        });
+        Some(visible.collect())
     }
 
     /// May the caller do this with the object?
@@ -162,12 +157,37 @@ impl Viewer {
     }
 }
 
-/// Positions of the columns of which at least one leaf may be read.
-fn readable_columns(grant: &RelationGrant) -> BTreeSet<usize> {
-    leaves(&grant.path.table)
+/// The column as far as it may be read: without hidden fields, and nullable where a cell may be.
+fn readable(grant: &RelationGrant, position: usize, column: &Column) -> Option<Column> {
+    if !grant.is_readable() {
+        return None;
+    }
+    let leaves = leaves(&grant.path.table);
+    let own = || leaves.iter().zip(&grant.access.columns).filter(|(leaf, _)| leaf.column == position);
+    let visible: BTreeSet<&[String]> =
+        own().filter(|(_, access)| access.is_visible()).map(|(leaf, _)| leaf.path.as_slice()).collect();
+    if visible.is_empty() {
+        return None;
+    }
+    let clear = own().all(|(_, access)| access.clear == Clear::Always);
+    let hidden = own().any(|(_, access)| !access.is_visible());
+    let data_type = match parse_type(&column.data_type) {
+        Ok(whole) if hidden => type_text(&without_hidden(&whole, &[], &visible)),
+        _ => column.data_type.clone(),
+    };
+    Some(Column { data_type, nullable: column.nullable || !clear, ..column.clone() })
+}
+
+/// The type with only those fields that lead to a visible leaf.
+fn without_hidden(data_type: &DataType, path: &[String], visible: &BTreeSet<&[String]>) -> DataType {
+    let DataType::Struct(fields) = data_type else { return data_type.clone() };
+    let kept: Fields = fields
         .iter()
-        .zip(&grant.access.columns)
-        .filter(|(_, access)| access.is_visible())
-        .map(|(leaf, _)| leaf.column)
-        .collect()
+        .filter_map(|field| {
+            let path: Vec<String> = path.iter().cloned().chain([field.name().clone()]).collect();
+            let leads = visible.iter().any(|leaf| leaf.starts_with(&path));
+            leads.then(|| field.as_ref().clone().with_data_type(without_hidden(field.data_type(), &path, visible)))
+        })
+        .collect();
+    DataType::Struct(kept)
 }

@@ -7,19 +7,24 @@ use datafusion::arrow::{datatypes::SchemaRef, record_batch::RecordBatch};
 use futures::{FutureExt, StreamExt, stream};
 use lakegate_catalog::{
     audit::AuditEvent,
-    record::{QueryEnd, QueryFailure, QueryStart, QueryState, ResultLocation},
+    record::{QueryEnd, QueryFailure, QueryRecord, QueryStart, QueryState, ResultLocation},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
-use super::{Inner, RunError, RunningQuery, final_state, prepare::Prepared};
+use super::{
+    Inner, RunError, RunningQuery, SubmitRequest, final_state,
+    prepare::{Prepared, prepare},
+};
 use crate::{
     admit::Slot,
-    audit::event,
-    context::QueryContext,
+    audit::{Attempts, event},
+    context::{Caller, QueryContext},
     engine_error::{Phase, translate},
-    error::{ErrorCode, QueryError, Result},
-    plan::{self, PlanOutcome, Planned},
+    error::{ErrorCode, ErrorKind, QueryError, Result},
+    federate::ipc_bytes,
+    plan::{self, Planned},
     plan_thread,
+    recheck::Recheck,
     results::{ResultWriter, Written},
 };
 
@@ -29,27 +34,54 @@ const END_ATTEMPTS: u32 = 8;
 /// What a streaming caller is sent.
 #[derive(Debug)]
 pub enum Message {
+    /// The record is durable.
+    Begun { id: String, statement: &'static str },
     Schema(SchemaRef),
     Batch(RecordBatch),
-    /// The final state is durable.
+    /// The final state is durable; or there is no record at all.
     End(Result<()>),
 }
 
 /// Where rows go.
 enum Sink {
     Stream(mpsc::Sender<Message>),
-    Spool(Option<ResultWriter>),
+    Spool(Option<Box<ResultWriter>>),
 }
 
-/// Runs a query whose rows are sent as they come.
-pub async fn stream(inner: Arc<Inner>, prepared: Prepared, sender: mpsc::Sender<Message>) {
+/// Prepares and runs a query whose rows are sent as they come. A caller who leaves cancels it.
+pub async fn stream(inner: Arc<Inner>, caller: Caller, request: SubmitRequest, sender: mpsc::Sender<Message>) {
+    let prepared = match prepare(&inner, &caller, request).await {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            let _ = sender.send(Message::End(Err(error))).await;
+            return;
+        }
+    };
+    let begun = Message::Begun { id: prepared.record.id.clone(), statement: prepared.parsed.kind.word() };
+    let _ = sender.send(begun).await;
+    let cancel = prepared.cx.cancel.clone();
     let mut sink = Sink::Stream(sender.clone());
-    let result = run(&inner, prepared, &mut sink).await;
+    let mut running = std::pin::pin!(run(&inner, prepared, &mut sink));
+    let result = tokio::select! {
+        result = &mut running => result,
+        () = sender.closed() => {
+            cancel.cancel();
+            running.await
+        }
+    };
     let _ = sender.send(Message::End(result)).await;
 }
 
-/// Runs a query whose rows are kept.
-pub async fn spool(inner: Arc<Inner>, prepared: Prepared) {
+/// Prepares a query, tells its record, and runs it with its rows kept. Nobody has to wait for it.
+pub async fn spool(inner: Arc<Inner>, caller: Caller, request: SubmitRequest, begun: oneshot::Sender<Result<QueryRecord>>) {
+    let prepared = match prepare(&inner, &caller, request).await {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            let _ = begun.send(Err(error));
+            return;
+        }
+    };
+    let _ = begun.send(Ok(prepared.record.clone()));
     let mut sink = Sink::Spool(None);
     if let Err(error) = run(&inner, prepared, &mut sink).await {
         tracing::debug!(error.code = error.code.text(), "query ended");
@@ -57,20 +89,18 @@ pub async fn spool(inner: Arc<Inner>, prepared: Prepared) {
 }
 
 /// Waits for the first rows, or for the end, of a streamed query.
-pub async fn first_rows(
-    id: String,
-    statement: &'static str,
-    mut receiver: mpsc::Receiver<Message>,
-) -> Result<RunningQuery, RunError> {
-    let failed = |error| RunError {
-        query_id: Some(id.clone()),
-        error,
-    };
+pub async fn first_rows(mut receiver: mpsc::Receiver<Message>) -> Result<RunningQuery, RunError> {
     let lost = || QueryError::internal("the query ended without a word");
+    let (id, statement) = match receiver.recv().await {
+        Some(Message::Begun { id, statement }) => (id, statement),
+        Some(Message::End(Err(error))) => return Err(RunError { query_id: None, error }),
+        Some(Message::Schema(_) | Message::Batch(_) | Message::End(Ok(()))) | None => return Err(lost().into()),
+    };
+    let failed = |error| RunError { query_id: Some(id.clone()), error };
     let schema = match receiver.recv().await {
         Some(Message::Schema(schema)) => schema,
         Some(Message::End(Err(error))) => return Err(failed(error)),
-        Some(Message::Batch(_) | Message::End(Ok(()))) | None => return Err(failed(lost())),
+        Some(Message::Begun { .. } | Message::Batch(_) | Message::End(Ok(()))) | None => return Err(failed(lost())),
     };
     let first = match receiver.recv().await {
         Some(Message::Batch(batch)) => Some(batch),
@@ -83,7 +113,7 @@ pub async fn first_rows(
             });
         }
         Some(Message::End(Err(error))) => return Err(failed(error)),
-        Some(Message::Schema(_)) | None => return Err(failed(lost())),
+        Some(Message::Begun { .. } | Message::Schema(_)) | None => return Err(failed(lost())),
     };
     let rest = stream::unfold(Some(receiver), move |receiver| async move {
         let mut receiver = receiver?;
@@ -92,7 +122,7 @@ pub async fn first_rows(
             Some(Message::End(Ok(()))) => None,
             Some(Message::End(Err(error))) => Some((Err(error), None)),
             // INVARIANT: a cut stream never looks complete.
-            Some(Message::Schema(_)) | None => {
+            Some(Message::Begun { .. } | Message::Schema(_)) | None => {
                 Some((Err(QueryError::internal("the query ended without a word")), None))
             }
         }
@@ -110,9 +140,11 @@ pub async fn first_rows(
 #[derive(Default)]
 struct Outcome {
     written: Option<Written>,
-    /// Audit attempts that were not stored with the start.
-    attempts: Vec<AuditEvent>,
+    /// Audit attempts that are not stored yet.
+    attempts: Attempts,
     billed_statement: bool,
+    /// Version that the query was decided under.
+    version: Option<i64>,
 }
 
 async fn run(inner: &Arc<Inner>, prepared: Prepared, sink: &mut Sink) -> Result<()> {
@@ -131,9 +163,19 @@ async fn run(inner: &Arc<Inner>, prepared: Prepared, sink: &mut Sink) -> Result<
     running.enter(final_state(result.as_ref().err()));
     inner.running.remove(&cx.query);
     if let Err(error) = &result {
-        tracing::info!(query_id = %cx.query, error.code = error.code.text(), cause = %error.log_text(), "query failed");
+        log(&cx.query, error);
     }
     result.and(ended)
+}
+
+/// Causes of user errors quote literals and values: they are in no log. What operators must mend is.
+fn log(query: &str, error: &QueryError) {
+    match error.code.kind() {
+        ErrorKind::Internal | ErrorKind::Source | ErrorKind::Unavailable => {
+            tracing::error!(query_id = query, error.code = error.code.text(), cause = %error.log_text(), "query failed");
+        }
+        _ => tracing::info!(query_id = query, error.code = error.code.text(), "query failed"),
+    }
 }
 
 fn drained(error: QueryError) -> QueryError {
@@ -152,42 +194,43 @@ async fn stages(inner: &Arc<Inner>, prepared: Prepared, sink: &mut Sink, outcome
     let running = prepared.running.clone();
     let workgroup = Arc::clone(&prepared.workgroup);
     let statement = prepared.parsed.kind.word();
-    let planned = bounded(&cx, planned(inner, prepared)).await?;
-    let (planned, attempts) = match planned {
-        Ok(planned) => planned,
-        Err((error, attempts)) => {
-            outcome.attempts = attempts;
-            return Err(error);
-        }
-    };
-    outcome.attempts = attempts;
+    let planned = bounded(&cx, planned(inner, prepared, outcome.attempts.clone())).await?;
+    // From here on the query lives under the snapshot that it was planned with.
+    let cx = Arc::clone(&planned.cx);
+    let version = cx.snapshot.version;
+    outcome.version = Some(version);
     cutoff(&cx)?;
     let _slot: Slot = inner.admission.admit(&cx, &workgroup.body).await?;
+    let grants = planned.grants.clone();
+    let recheck = Recheck { store: &inner.store, published: &inner.published, cx: &cx, grants: &grants };
+    let known = recheck.once(version).await?;
     let start = QueryStart {
         id: cx.query.clone(),
         statement: statement.to_owned(),
         started_at: Utc::now(),
-        snapshot_version: planned.version,
-        policy_version: planned.version,
+        snapshot_version: version,
+        policy_version: version,
     };
     // INVARIANT: the attempts are durable before the first row leaves; without them nothing runs.
-    inner
-        .store
-        .start_query(&start, &std::mem::take(&mut outcome.attempts))
-        .await
-        .map_err(crate::audit_error)?;
+    let attempts = outcome.attempts.pending();
+    inner.store.start_query(&start, &attempts).await.map_err(crate::audit_error)?;
+    outcome.attempts.stored();
     running.enter(QueryState::Running);
-    outcome.written = execute(inner, &cx, planned, sink).await?;
+    outcome.written = tokio::select! {
+        written = execute(inner, &cx, planned, sink) => written?,
+        error = recheck.watch(known) => return Err(error),
+    };
     Ok(())
 }
 
-/// Resolves, authorizes and plans on a big-stack thread.
-async fn planned(inner: &Arc<Inner>, prepared: Prepared) -> Result<PlanOutcome> {
-    let _turn = inner.planning.acquire().await.map_err(QueryError::internal)?;
+/// Resolves, authorizes and plans on a big-stack thread, which keeps its turn until it has ended.
+async fn planned(inner: &Arc<Inner>, prepared: Prepared, attempts: Attempts) -> Result<Planned> {
+    let turn = Arc::clone(&inner.planning).acquire_owned().await.map_err(QueryError::internal)?;
     let handle = inner.engine_handle()?;
     let inner = Arc::clone(inner);
     plan_thread::run(handle, move || async move {
-        Ok(plan::plan(&inner.planner(), prepared.statement()).await)
+        let _turn = turn;
+        plan::plan(&inner.planner(), prepared.statement(), &attempts).await
     })
     .await
 }
@@ -220,11 +263,11 @@ async fn execute(
     planned: Planned,
     sink: &mut Sink,
 ) -> Result<Option<Written>> {
-    let mut batches = planned.execute(cx)?;
+    let mut batches = planned.execute()?;
     let schema = batches.schema();
     match sink {
         Sink::Stream(sender) => send(sender, Message::Schema(schema)).await?,
-        Sink::Spool(writer) => *writer = Some(inner.results.create(&cx.query, &schema, cx.limits.result_bytes)?),
+        Sink::Spool(writer) => *writer = Some(Box::new(inner.results.create(&cx.query, &schema, cx.limits.result_bytes)?)),
     }
     let mut checkpoint = Instant::now();
     let (mut rows, mut bytes) = (0_u64, 0_u64);
@@ -235,7 +278,7 @@ async fn execute(
             continue;
         }
         rows += batch.num_rows() as u64;
-        bytes += batch.get_array_memory_size() as u64;
+        bytes += ipc_bytes::of(&batch);
         if cx.limits.rows.is_some_and(|limit| rows > limit) || bytes > cx.limits.result_bytes {
             return Err(QueryError::new(
                 ErrorCode::ExceededResult,
@@ -255,7 +298,7 @@ async fn execute(
     }
     cx.check()?;
     match sink {
-        Sink::Spool(writer) => writer.take().map(ResultWriter::finish).transpose(),
+        Sink::Spool(writer) => writer.take().map(|writer| writer.finish()).transpose(),
         Sink::Stream(_) => Ok(None),
     }
 }
@@ -310,13 +353,15 @@ async fn end(inner: &Inner, cx: &QueryContext, result: &Result<()>, outcome: Out
         }),
         usage,
     };
-    let mut events = outcome.attempts;
+    let mut events = outcome.attempts.pending();
     events.push(AuditEvent {
         query_id: Some(cx.query.clone()),
         outcome: error.map_or("ok", |error| error.code.text()).to_owned(),
         rows: Some(ended.usage.rows),
         bytes: Some(ended.usage.scanned_bytes + ended.usage.connector_bytes),
         details: std::collections::BTreeMap::from([("state".to_owned(), state.word().to_owned())]),
+        snapshot_version: Some(outcome.version.unwrap_or(cx.snapshot.version)),
+        policy_version: Some(outcome.version.unwrap_or(cx.snapshot.version)),
         ..event(
             &cx.caller,
             "query.outcome",

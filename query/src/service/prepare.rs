@@ -1,7 +1,6 @@
 //! What is checked before a query has a record, and what does the record hold at first?
 
 use std::{
-    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -17,7 +16,7 @@ use lakegate_catalog::{
 use lakegate_policy::{Action, RequestContext, Verdict};
 use tokio_util::sync::CancellationToken;
 
-use super::{Inner, SubmitRequest};
+use super::{Inner, ServiceOptions, SubmitRequest};
 use crate::{
     audit::event,
     context::{Caller, Limits, Meter, QueryContext},
@@ -31,8 +30,6 @@ use crate::{
 
 /// Workgroup of those who name none.
 const PRIMARY: &str = "primary";
-/// Price where a workgroup has none.
-pub const DEFAULT_PRICE: &str = "5.00 USD";
 /// Least timeout a caller may ask for.
 const MIN_TIMEOUT: Duration = Duration::from_millis(1);
 
@@ -84,7 +81,6 @@ pub async fn prepare(inner: &Arc<Inner>, caller: &Caller, request: SubmitRequest
     let cancel = CancellationToken::new();
     let meter = Arc::new(Meter::new(None, cancel.clone()));
     let limits = limits(inner, &request, &workgroup.body);
-    let record = record(inner, caller, &request, &id, &workgroup, &snapshot);
     let mut salt = [0_u8; 32];
     rand::Rng::fill(&mut rand::rng(), &mut salt);
     let cx = Arc::new(QueryContext {
@@ -99,9 +95,10 @@ pub async fn prepare(inner: &Arc<Inner>, caller: &Caller, request: SubmitRequest
         limits,
         meter: Arc::clone(&meter),
         started: Instant::now(),
-        now: record.submitted_at,
+        now: Utc::now(),
         salt,
     });
+    let record = record(&cx, &inner.options, &request, &workgroup.body);
     inner.store.begin_query(&record).await.map_err(crate::store_error)?;
     let running = Running::new(workgroup.name.clone(), meter, cancel);
     inner.running.insert(&id, &running);
@@ -200,41 +197,31 @@ fn limits(inner: &Inner, request: &SubmitRequest, workgroup: &Workgroup) -> Limi
     }
 }
 
-fn record(
-    inner: &Inner,
-    caller: &Caller,
-    request: &SubmitRequest,
-    id: &str,
-    workgroup: &Stored<Workgroup>,
-    snapshot: &Snapshot,
-) -> QueryRecord {
+fn record(cx: &QueryContext, options: &ServiceOptions, request: &SubmitRequest, workgroup: &Workgroup) -> QueryRecord {
+    let caller = &cx.caller;
     QueryRecord {
-        id: id.to_owned(),
+        id: cx.query.clone(),
         principal_id: caller.user.as_str().to_owned(),
         principal: caller.name.clone(),
-        workgroup: workgroup.name.clone(),
+        workgroup: cx.workgroup.clone(),
         door: caller.door.to_owned(),
         client: caller.client.clone(),
         sql: request.sql.clone(),
         catalog: request.catalog.clone(),
         database: request.database.clone(),
-        labels: BTreeMap::clone(&request.labels),
+        labels: request.labels.clone(),
         purpose: request.purpose.clone(),
         state: QueryState::Queued,
         statement: None,
-        submitted_at: Utc::now(),
+        submitted_at: cx.now,
         started_at: None,
         ended_at: None,
         failure: None,
         usage: Usage::default(),
-        price_per_tb: workgroup
-            .body
-            .price_per_tb
-            .clone()
-            .unwrap_or_else(|| DEFAULT_PRICE.to_owned()),
-        snapshot_version: Some(snapshot.version),
-        policy_version: Some(snapshot.version),
+        price_per_tb: workgroup.price_per_tb.clone().unwrap_or_else(|| options.price_per_tb.clone()),
+        snapshot_version: Some(cx.snapshot.version),
+        policy_version: Some(cx.snapshot.version),
         result: None,
-        node: inner.options.node.clone(),
+        node: options.node.clone(),
     }
 }

@@ -72,16 +72,19 @@ impl MemoryPool for QueryMemoryPool {
     }
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
-        let used = self.used.load(Ordering::Relaxed);
-        if used.saturating_add(additional) > self.limit {
+        let within = |used: usize| used.checked_add(additional).filter(|sum| *sum <= self.limit);
+        let Ok(before) = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, within) else {
             return Err(DataFusionError::ResourcesExhausted(format!(
                 "operator {} needs {additional} more bytes; the query's limit is {} bytes",
                 reservation.consumer().name(),
                 self.limit
             )));
+        };
+        if let Err(error) = self.shared.try_grow(reservation, additional) {
+            self.used.fetch_sub(additional, Ordering::Relaxed);
+            return Err(error);
         }
-        self.shared.try_grow(reservation, additional)?;
-        self.took(additional);
+        self.meter.record_memory((before + additional) as u64);
         Ok(())
     }
 

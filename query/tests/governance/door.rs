@@ -21,7 +21,7 @@ use lakegate_query::{
     govern::{GovernedTable, TableSource, invariant},
 };
 
-use crate::fixture::{HIDDEN, Lake, VISIBLE, batch, fields, orders, schema};
+use crate::fixture::{HIDDEN, Lake, VISIBLE, batch, orders, schema};
 
 /// Where the rows of `orders` are.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,7 +63,7 @@ pub fn file_table(lake: &Lake, directory: &Path) -> FileTable {
         .iter()
         .map(|column| {
             let data_type = lakegate_query::type_name::parse_type(&column.data_type).unwrap();
-            Arc::new(datafusion::arrow::datatypes::Field::new(&column.name, data_type, true))
+            Arc::new(arrow::datatypes::Field::new(&column.name, data_type, true))
         })
         .partition(|field| partition.contains(&field.name().as_str()));
     FileTable {
@@ -75,7 +75,7 @@ pub fn file_table(lake: &Lake, directory: &Path) -> FileTable {
             lakegate_catalog::relation::TableFormat::Ndjson => Format::Ndjson,
         },
         options: FormatOptions::default(),
-        file_schema: Arc::new(datafusion::arrow::datatypes::Schema::new(file)),
+        file_schema: Arc::new(arrow::datatypes::Schema::new(file)),
         partitions: if partition_columns.is_empty() {
             PartitionSource::None
         } else {
@@ -210,19 +210,4 @@ pub fn assert_no_canary(text: &str) {
 /// The plan as EXPLAIN shows it.
 pub fn shown(plan: &Arc<dyn ExecutionPlan>) -> String {
     displayable(plan.as_ref()).indent(true).to_string()
-}
-
-/// `orders` as `alice` sees it, physically filtered and masked: what every answer must equal (O1).
-pub fn pre_filtered() -> RecordBatch {
-    let visible = batch(VISIBLE);
-    let columns = fields()
-        .iter()
-        .map(|field| field.name().clone())
-        .filter(|name| name != "customer")
-        .collect::<Vec<_>>();
-    let indices: Vec<usize> = columns
-        .iter()
-        .map(|name| visible.schema().index_of(name).unwrap())
-        .collect();
-    visible.project(&indices).unwrap()
 }

@@ -2,9 +2,7 @@
 
 use std::fmt::Write as _;
 
-use arrow::{csv::WriterBuilder, datatypes::DataType};
-
-use crate::{answer, files, sqlite, world::World};
+use crate::{files, sqlite, world::World};
 
 /// A table as its file writes it.
 pub struct SltTable {
@@ -42,12 +40,7 @@ impl SltTable {
         match self.format.as_str() {
             "parquet" => files::write_parquet(&world.path(&format!("{folder}/part.parquet")), &batch, self.group),
             "csv" => {
-                let mut text = Vec::new();
-                WriterBuilder::new().build(&mut text).write(&batch).expect("rows");
-                files::text(
-                    &world.path(&format!("{folder}/part.csv")),
-                    &String::from_utf8(text).expect("UTF-8"),
-                );
+                files::text(&world.path(&format!("{folder}/part.csv")), &files::csv_text(&batch));
             }
             "sqlite" => {
                 let types = ["bigint", "double", "varchar"];
@@ -57,23 +50,7 @@ impl SltTable {
                         .all(|column| types.iter().any(|known| column.ends_with(known)))
                 );
                 let mut sql = format!("CREATE TABLE {} ({});", self.name, self.columns);
-                for row in answer::values(std::slice::from_ref(&batch)) {
-                    let quoted = row
-                        .iter()
-                        .zip(batch.schema().fields())
-                        .map(|(value, field)| match value.as_str() {
-                            "NULL" => "NULL".to_owned(),
-                            "(empty)" => "''".to_owned(),
-                            text if field.data_type() == &DataType::Utf8 => format!("'{text}'"),
-                            number => number.to_owned(),
-                        });
-                    let _ = write!(
-                        sql,
-                        "INSERT INTO {} VALUES ({});",
-                        self.name,
-                        quoted.collect::<Vec<_>>().join(", ")
-                    );
-                }
+                sql.push_str(&files::insert_text(&self.name, &batch));
                 sqlite::execute(&world.path("crm.sqlite"), &sql).await;
             }
             other => panic!("format {other}"),
@@ -89,7 +66,7 @@ impl SltTable {
             .collect();
         let first = self.columns.split(' ').next().expect("a column");
         let filters =
-            format!("filters: {{null: {{where: \"{first} IS NULL\"}}, rest: {{where: \"{first} IS NOT NULL\"}}}}");
+            format!("filters: {{none: {{where: \"{first} IS NULL\"}}, some: {{where: \"{first} IS NOT NULL\"}}}}");
         if self.format == "sqlite" {
             return format!("  {}: {{{filters}}}\n", self.full_name());
         }
@@ -106,8 +83,8 @@ impl SltTable {
         let name = self.full_name();
         format!(
             "  - {{to: \"user:sam\", privileges: [select, read-stats], resource: \"table:{name}\"}}\n\
-             \u{20} - {{to: \"user:fay\", privileges: [select-filtered], resource: \"filter:{name}/null\"}}\n\
-             \u{20} - {{to: \"user:fay\", privileges: [select-filtered], resource: \"filter:{name}/rest\"}}\n"
+             \u{20} - {{to: \"user:fay\", privileges: [select-filtered], resource: \"filter:{name}/none\"}}\n\
+             \u{20} - {{to: \"user:fay\", privileges: [select-filtered], resource: \"filter:{name}/some\"}}\n"
         )
     }
 }

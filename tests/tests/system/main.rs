@@ -9,3 +9,17 @@
 )]
 
 mod sql;
+
+mod interference;
+mod leaks;
+mod names;
+mod figures;
+mod audit;
+mod change;
+
+mod plain;
+
+mod csv;
+mod json;
+mod listing;
+mod parquet;

@@ -12,7 +12,7 @@ macro_rules! files {
 
         #[test]
         fn every_file_runs() {
-            let known = [$(stringify!($name)),*];
+            let known = [$(stringify!($name),)* "gaps"];
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql");
             for entry in std::fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
@@ -25,6 +25,20 @@ macro_rules! files {
 
 files! {
     // sorted: start
-    smoke
+    aggregates
+    distinct_from
+    federated
+    floats
+    joins
+    metadata
+    nulls
+    overflow
+    types
     // sorted: end
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "what the engine still gets wrong or refuses; see the file"]
+async fn gaps() {
+    lakegate_tests::slt::run(&Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/gaps.slt")).await;
 }

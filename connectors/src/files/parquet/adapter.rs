@@ -1,10 +1,11 @@
 //! Which column of a file is meant by a column of the table, and may its type be read as the declared one?
 //!
-//! By name, without case; a column that the file lacks is NULL. Types may widen, never guess: text is not a number.
+//! By name, without case; a column that the file lacks is NULL. Types may widen, never guess: text is not a number. They may
+//! narrow where nobody is restricted: columns are cast below the policy's filter, and the value that fails could be hidden.
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::{
     common::{
         Result,
@@ -17,7 +18,10 @@ use datafusion::{
 use crate::error::{ConnectorError, ConnectorErrorKind};
 
 #[derive(Debug)]
-pub(crate) struct AdapterFactory;
+pub(crate) struct AdapterFactory {
+    /// Refuse types that may fail at a value.
+    pub(crate) restricted: bool,
+}
 
 impl PhysicalExprAdapterFactory for AdapterFactory {
     fn create(&self, logical: SchemaRef, physical: SchemaRef) -> Result<Arc<dyn PhysicalExprAdapter>> {
@@ -40,7 +44,7 @@ impl PhysicalExprAdapterFactory for AdapterFactory {
             .zip(&found)
             .map(|(field, position)| {
                 let physical = position.and_then(|position| physical.fields().get(position))?;
-                refusal(field, physical.data_type())
+                refusal(field, physical.data_type(), self.restricted)
             })
             .collect();
         let renamed = Arc::new(Schema::new(renamed));
@@ -127,8 +131,9 @@ impl Adapter {
     }
 }
 
-fn refusal(declared: &Field, physical: &DataType) -> Option<String> {
-    if readable(physical, declared.data_type()) {
+fn refusal(declared: &Field, physical: &DataType, restricted: bool) -> Option<String> {
+    let read = if restricted { holds } else { readable };
+    if read(physical, declared.data_type()) {
         return None;
     }
     Some(format!(
@@ -166,6 +171,73 @@ fn readable(from: &DataType, to: &DataType) -> bool {
         (DataType::Time32(_) | DataType::Time64(_), DataType::Time32(_) | DataType::Time64(_)) => true,
         (from, to) if from.is_nested() => to.is_nested(),
         _ => false,
+    }
+}
+
+/// Can a column of type `from` be read as `to` whatever its values are? (Moments beyond the year ±292,000 aside, which no
+/// unit but the file's own may hold.)
+fn holds(from: &DataType, to: &DataType) -> bool {
+    if let DataType::Dictionary(_, value) = from {
+        return holds(value, to);
+    }
+    if !readable(from, to) {
+        return false;
+    }
+    if from == to || from.is_null() {
+        return true;
+    }
+    match (from, to) {
+        (from, to) if from.is_integer() && to.is_integer() => {
+            let signs = (from.is_signed_integer(), to.is_signed_integer());
+            match signs {
+                (true, true) | (false, false) => to.primitive_width() >= from.primitive_width(),
+                (false, true) => to.primitive_width() > from.primitive_width(),
+                (true, false) => false,
+            }
+        }
+        (from, to) if to.is_decimal() => whole_digits(to) >= whole_digits(from),
+        // Bytes of any length, or that are no UTF-8.
+        (from, to) if is_binary(from) => is_binary(to) && !matches!(to, DataType::FixedSizeBinary(_)),
+        (DataType::Time64(_), DataType::Time32(_)) => false,
+        (DataType::Struct(from), DataType::Struct(to)) => to.iter().enumerate().all(|(place, field)| {
+            let named = |known: &&FieldRef| known.name().to_lowercase() == field.name().to_lowercase();
+            // Members of maps go by their place.
+            let meant = from.iter().find(named).or_else(|| from.get(place));
+            meant.is_none_or(|meant| holds(meant.data_type(), field.data_type()))
+        }),
+        (from, to) if from.is_nested() => match (elements(from), elements(to)) {
+            (Some(from), Some(to)) => holds(from, to),
+            _ => false,
+        },
+        _ => true,
+    }
+}
+
+/// Type of the elements of a list of any length, or of the entries of a map.
+fn elements(data_type: &DataType) -> Option<&DataType> {
+    match data_type {
+        DataType::List(field)
+        | DataType::LargeList(field)
+        | DataType::ListView(field)
+        | DataType::LargeListView(field)
+        | DataType::Map(field, _) => Some(field.data_type()),
+        _ => None,
+    }
+}
+
+/// Digits before the point that a number of the type may have.
+fn whole_digits(data_type: &DataType) -> i16 {
+    match data_type {
+        DataType::Int8 | DataType::UInt8 => 3,
+        DataType::Int16 | DataType::UInt16 => 5,
+        DataType::Int32 | DataType::UInt32 => 10,
+        DataType::Int64 => 19,
+        DataType::UInt64 => 20,
+        DataType::Decimal32(precision, scale)
+        | DataType::Decimal64(precision, scale)
+        | DataType::Decimal128(precision, scale)
+        | DataType::Decimal256(precision, scale) => i16::from(*precision) - i16::from(*scale),
+        _ => i16::MAX,
     }
 }
 
@@ -222,6 +294,40 @@ mod tests {
         }
         for (from, to) in no {
             assert!(!readable(&from, &to), "{from} as {to}");
+        }
+    }
+
+    #[test]
+    fn what_may_fail_at_a_value_does_not_hold() {
+        let list = |inner| DataType::new_list(inner, true);
+        let structure = |inner| DataType::Struct(vec![Field::new("x", inner, true)].into());
+        let yes = [
+            (DataType::UInt32, DataType::Int64),
+            (DataType::Int32, DataType::Decimal128(12, 2)),
+            (DataType::Decimal128(10, 2), DataType::Decimal128(20, 4)),
+            (list(DataType::Int32), list(DataType::Int64)),
+            (structure(DataType::Int32), structure(DataType::Int64)),
+            (DataType::Float32, DataType::Float64),
+            (DataType::Date32, DataType::Date64),
+        ];
+        let no = [
+            (DataType::Int64, DataType::Int32),
+            (DataType::UInt32, DataType::Int32),
+            (DataType::Int8, DataType::UInt64),
+            (DataType::Int64, DataType::Decimal128(20, 2)),
+            (DataType::Decimal128(12, 2), DataType::Decimal128(10, 2)),
+            (DataType::Decimal128(10, 2), DataType::Decimal128(10, 4)),
+            (DataType::Binary, DataType::Utf8),
+            (list(DataType::Int64), list(DataType::Int32)),
+            (structure(DataType::Int64), structure(DataType::Int32)),
+            (list(structure(DataType::Utf8)), list(structure(DataType::Int64))),
+            (list(DataType::Int64), structure(DataType::Int64)),
+        ];
+        for (from, to) in yes {
+            assert!(holds(&from, &to), "{from} as {to}");
+        }
+        for (from, to) in no {
+            assert!(!holds(&from, &to), "{from} as {to}");
         }
     }
 

@@ -1,4 +1,7 @@
-//! What rows does a CSV file hold? Columns by header name or position; a short row lacks values, a long one is an error.
+//! What rows does a CSV file hold? Columns by header name or position; a short row lacks values.
+//!
+//! A long row is an error, or invisible where a policy restricts the caller: its fields may stand in the wrong columns,
+//! those that the policy reads too.
 
 use std::sync::Arc;
 
@@ -6,7 +9,7 @@ use arrow::array::RecordBatch;
 
 use super::{
     Decoder, Wanted,
-    rows::{Cell, Rows},
+    rows::Rows,
     tokenizer::{Record, Tokenizer, bad, header_names},
 };
 use crate::error::Result;
@@ -35,7 +38,7 @@ struct Layout {
 impl CsvDecoder {
     pub(super) fn new(wanted: Wanted, file: String) -> Self {
         let tokenizer = Tokenizer::new(&wanted.table.options);
-        let rows = Rows::new(Arc::clone(&wanted.schema), wanted.batch_size, file.clone());
+        let rows = Rows::new(Arc::clone(&wanted.schema), wanted.batch_size);
         let mut sink = Sink {
             wanted,
             rows,
@@ -43,7 +46,8 @@ impl CsvDecoder {
             layout: None,
         };
         if !sink.wanted.table.options.header {
-            let names = sink.wanted.table.declared.clone();
+            let declared = sink.wanted.table.declared.fields().iter();
+            let names: Vec<String> = declared.map(|field| field.name().clone()).collect();
             sink.layout = Some(sink.layout(&names));
         }
         Self { tokenizer, sink }
@@ -100,7 +104,12 @@ impl Sink {
             return Ok(());
         }
         if record.len() > layout.width {
-            return Err(bad("a row has more fields than there are columns", record.line));
+            // Governance §3 rule 6: what cannot be taken apart is not there for a policy.
+            return if self.wanted.table.restricted {
+                Ok(())
+            } else {
+                Err(bad("a row has more fields than there are columns", record.line))
+            };
         }
         let present = |position: &Option<usize>| position.is_some_and(|position| position < record.len());
         if !layout.policy.iter().all(present) {
@@ -108,13 +117,8 @@ impl Sink {
         }
         let null = self.wanted.table.options.null.as_deref();
         for (column, position) in layout.columns.iter().enumerate() {
-            let text = match position {
-                Some(position) => record
-                    .text(*position, null)
-                    .map_err(|error| bad("a value is not UTF-8", record.line).with_source(error))?,
-                None => None,
-            };
-            self.rows.cell(column, &text.map_or(Cell::Null, Cell::Text));
+            let value = position.and_then(|position| record.value(position, null));
+            self.rows.cell(column, value);
         }
         self.rows.end_row()
     }

@@ -1,18 +1,19 @@
-//! What rows do lines of JSON hold? One object per line; numbers keep their digits, nested values of text columns their
-//! JSON.
+//! What rows do lines of JSON hold? One object per line; numbers keep their digits, nested values their JSON.
+//!
+//! A line that is no object is an error, or invisible where a policy restricts the caller: it has no value for the policy.
 
 use std::{fmt, sync::Arc};
 
-use arrow::{array::RecordBatch, datatypes::DataType};
+use arrow::array::RecordBatch;
 use serde::{
     Deserializer,
-    de::{MapAccess, Visitor},
+    de::{Error, MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
 use super::{
     Decoder, Wanted,
-    rows::{Cell, Rows},
+    rows::Rows,
 };
 use crate::error::{ConnectorError, ConnectorErrorKind, Result};
 
@@ -71,7 +72,7 @@ pub(super) struct NdjsonDecoder {
 
 impl NdjsonDecoder {
     pub(super) fn new(wanted: Wanted, file: String) -> Self {
-        let rows = Rows::new(Arc::clone(&wanted.schema), wanted.batch_size, file.clone());
+        let rows = Rows::new(Arc::clone(&wanted.schema), wanted.batch_size);
         Self {
             wanted,
             rows,
@@ -89,24 +90,47 @@ impl NdjsonDecoder {
                 .with_detail(format!("line {number} is no JSON object"))
                 .with_source(error)
         };
-        let Some(members) = parse_line(line).map_err(bad)? else {
-            return Ok(());
+        let members = match parse_line(line) {
+            Ok(Some(members)) => members,
+            Ok(None) => return Ok(()),
+            // Governance §3 rule 6: what cannot be taken apart is not there for a policy.
+            Err(_) if self.wanted.table.restricted => return Ok(()),
+            Err(error) => return Err(bad(error)),
         };
         if !self.wanted.policy.iter().all(|name| member(&members, name).is_some()) {
             return Ok(());
         }
-        for (column, field) in self.wanted.schema.fields().iter().enumerate() {
+        for (column, (field, nested)) in self.wanted.schema.fields().iter().zip(&self.wanted.nested).enumerate() {
             let raw = member(&members, field.name()).map_or("null", RawValue::get);
             if raw == "null" {
-                self.rows.cell(column, &Cell::Null);
-            } else if raw.starts_with('"') && matches!(field.data_type(), DataType::Utf8) {
-                let text: String = serde_json::from_str(raw).map_err(bad)?;
-                self.rows.cell(column, &Cell::Text(&text));
+                self.rows.cell(column, None);
+            } else if raw.starts_with('"') && !nested {
+                self.rows.cell(column, Some(&string_bytes(raw).map_err(bad)?));
             } else {
-                self.rows.cell(column, &Cell::Json(raw));
+                self.rows.cell(column, Some(raw.as_bytes()));
             }
         }
         self.rows.end_row()
+    }
+}
+
+/// The bytes of a JSON string: its UTF-8, but for lone surrogates (`\ud800`), which no text has: they stay apart, as WTF-8,
+/// so that the value fails where it is shown and nowhere else.
+fn string_bytes(raw: &str) -> Result<Vec<u8>, serde_json::Error> {
+    serde_json::Deserializer::from_str(raw).deserialize_bytes(BytesVisitor)
+}
+
+struct BytesVisitor;
+
+impl Visitor<'_> for BytesVisitor {
+    type Value = Vec<u8>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+        Ok(bytes.to_vec())
     }
 }
 

@@ -1,33 +1,25 @@
-//! How do rows of text become batches? One builder per wanted column; nested JSON is decoded a batch at a time.
+//! How do rows of text become batches? One builder per wanted column; nothing is converted here.
 
 use std::{collections::VecDeque, sync::Arc};
 
 use arrow::{
-    array::{ArrayRef, RecordBatch, RecordBatchOptions, StringBuilder},
-    datatypes::{DataType, Field, FieldRef, Schema, SchemaRef},
-    json::ReaderBuilder,
+    array::{ArrayRef, BinaryBuilder, RecordBatch, RecordBatchOptions, StringBuilder},
+    datatypes::{DataType, FieldRef, SchemaRef},
 };
 
-use crate::error::{ConnectorError, ConnectorErrorKind, Result};
+use crate::error::Result;
 
-/// Bytes of one column after which a batch ends early: offsets of `Utf8` are 32 bits.
+/// Bytes of one column after which a batch ends early: offsets of `Utf8` and `Binary` are 32 bits.
 const MAX_COLUMN_BYTES: usize = 512 << 20;
 
-/// A value of one column.
-pub(super) enum Cell<'a> {
-    Null,
-    Text(&'a str),
-    /// JSON text of a nested column.
-    Json(&'a str),
-}
+/// Stands for bytes that are not UTF-8 in a column whose declared type is not text: no such type has a value written so.
+const NO_TEXT: &str = "\u{FFFD}";
 
 enum Builder {
+    /// Of the types that are converted from text, nested ones included.
     Text(StringBuilder),
-    /// One line `{"v":…}` per row.
-    Json {
-        field: FieldRef,
-        lines: String,
-    },
+    /// Of text and binary columns: whether the bytes are UTF-8 is asked above the policy's filter.
+    Bytes(BinaryBuilder),
 }
 
 /// Rows on their way into batches.
@@ -38,11 +30,10 @@ pub(super) struct Rows {
     rows: usize,
     full: bool,
     ready: VecDeque<RecordBatch>,
-    file: String,
 }
 
 impl Rows {
-    pub(super) fn new(schema: SchemaRef, batch_size: usize, file: String) -> Self {
+    pub(super) fn new(schema: SchemaRef, batch_size: usize) -> Self {
         let builders = schema.fields().iter().map(builder).collect();
         Self {
             schema,
@@ -51,29 +42,32 @@ impl Rows {
             rows: 0,
             full: false,
             ready: VecDeque::new(),
-            file,
         }
     }
 
-    /// Sets the value of a column in the row being made; every column once per row.
-    pub(super) fn cell(&mut self, column: usize, cell: &Cell<'_>) {
-        let Some(builder) = self.builders.get_mut(column) else {
-            return;
+    /// Sets the value of a column in the row being made, `None` for NULL; every column once per row. It cannot fail: the
+    /// row may be one that the policy hides.
+    pub(super) fn cell(&mut self, column: usize, value: Option<&[u8]>) {
+        let bytes = match (self.builders.get_mut(column), value) {
+            (None, _) => return,
+            (Some(Builder::Text(builder)), None) => {
+                builder.append_null();
+                return;
+            }
+            (Some(Builder::Bytes(builder)), None) => {
+                builder.append_null();
+                return;
+            }
+            (Some(Builder::Text(builder)), Some(value)) => {
+                builder.append_value(str::from_utf8(value).unwrap_or(NO_TEXT));
+                builder.values_slice().len()
+            }
+            (Some(Builder::Bytes(builder)), Some(value)) => {
+                builder.append_value(value);
+                builder.values_slice().len()
+            }
         };
-        match (builder, cell) {
-            (Builder::Text(builder), Cell::Text(text) | Cell::Json(text)) => {
-                builder.append_value(text);
-                self.full |= builder.values_slice().len() > MAX_COLUMN_BYTES;
-            }
-            (Builder::Text(builder), Cell::Null) => builder.append_null(),
-            (Builder::Json { lines, .. }, Cell::Text(text) | Cell::Json(text)) => {
-                lines.push_str("{\"v\":");
-                lines.push_str(text);
-                lines.push_str("}\n");
-                self.full |= lines.len() > MAX_COLUMN_BYTES;
-            }
-            (Builder::Json { lines, .. }, Cell::Null) => lines.push_str("{}\n"),
-        }
+        self.full |= bytes > MAX_COLUMN_BYTES;
     }
 
     /// Ends the row being made.
@@ -93,10 +87,7 @@ impl Rows {
         }
         let rows = std::mem::take(&mut self.rows);
         self.full = false;
-        let mut columns = Vec::with_capacity(self.builders.len());
-        for builder in &mut self.builders {
-            columns.push(finish(builder, rows).map_err(|error| error.with_file(self.file.as_str()))?);
-        }
+        let columns = self.builders.iter_mut().map(finish).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         self.ready.push_back(RecordBatch::try_new_with_options(
             Arc::clone(&self.schema),
@@ -112,46 +103,16 @@ impl Rows {
 }
 
 fn builder(field: &FieldRef) -> Builder {
-    if matches!(field.data_type(), DataType::Utf8) {
-        return Builder::Text(StringBuilder::new());
-    }
-    let field = Arc::new(Field::new("v", field.data_type().clone(), true));
-    Builder::Json {
-        field,
-        lines: String::new(),
+    if matches!(field.data_type(), DataType::Binary) {
+        Builder::Bytes(BinaryBuilder::new())
+    } else {
+        Builder::Text(StringBuilder::new())
     }
 }
 
-fn finish(builder: &mut Builder, rows: usize) -> Result<ArrayRef> {
+fn finish(builder: &mut Builder) -> ArrayRef {
     match builder {
-        Builder::Text(builder) => Ok(Arc::new(builder.finish())),
-        Builder::Json { field, lines } => {
-            let lines = std::mem::take(lines);
-            let schema = Arc::new(Schema::new(vec![Arc::clone(field)]));
-            let mut decoder = ReaderBuilder::new(schema)
-                .with_batch_size(rows.max(1))
-                .with_coerce_primitive(true)
-                .build_decoder()?;
-            let batch = decoder
-                .decode(lines.as_bytes())
-                .and_then(|_| decoder.flush())
-                .map_err(mismatch)?;
-            let column = batch.and_then(|batch| batch.columns().first().map(Arc::clone));
-            column.filter(|column| column.len() == rows).ok_or_else(|| {
-                ConnectorError::new(
-                    ConnectorErrorKind::Internal,
-                    "a nested column lost rows while it was decoded",
-                )
-            })
-        }
+        Builder::Text(builder) => Arc::new(builder.finish()),
+        Builder::Bytes(builder) => Arc::new(builder.finish()),
     }
-}
-
-fn mismatch(error: arrow::error::ArrowError) -> ConnectorError {
-    ConnectorError::new(
-        ConnectorErrorKind::SourceFailed,
-        "a nested value does not have the declared type",
-    )
-    .with_code("VALUE_MISMATCH")
-    .with_source(error)
 }

@@ -63,13 +63,17 @@ impl<'a> Record<'a> {
         Some((self.data.get(start..end)?, quoted))
     }
 
+    /// Bytes of a field that is not NULL.
+    pub(super) fn value(&self, position: usize, null: Option<&str>) -> Option<&'a [u8]> {
+        match self.field(position)? {
+            (bytes, false) if bytes == null.unwrap_or_default().as_bytes() => None,
+            (bytes, _) => Some(bytes),
+        }
+    }
+
     /// Text of a field; `Ok(None)` is NULL.
     pub(crate) fn text(&self, position: usize, null: Option<&str>) -> Result<Option<&'a str>, std::str::Utf8Error> {
-        match self.field(position) {
-            None => Ok(None),
-            Some((bytes, false)) if bytes == null.unwrap_or_default().as_bytes() => Ok(None),
-            Some((bytes, _)) => std::str::from_utf8(bytes).map(Some),
-        }
+        self.value(position, null).map(std::str::from_utf8).transpose()
     }
 
     pub(super) fn is_blank(&self) -> bool {

@@ -12,7 +12,11 @@ use crate::{
 
 /// The values of a row; `scratch` is used again.
 pub(super) fn row_cells(batch: &RecordBatch, row: usize, scratch: &mut Vec<u8>) -> Result<Vec<Cell>, EncodeError> {
-    batch.columns().iter().map(|column| cell(column.as_ref(), row, scratch)).collect()
+    batch
+        .columns()
+        .iter()
+        .map(|column| cell(column.as_ref(), row, scratch))
+        .collect()
 }
 
 fn cell(column: &dyn Array, row: usize, scratch: &mut Vec<u8>) -> Result<Cell, EncodeError> {

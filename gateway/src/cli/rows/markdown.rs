@@ -16,9 +16,15 @@ pub(super) struct Markdown {
 impl Markdown {
     pub(super) fn new(schema: &Schema) -> Self {
         let names: Vec<String> = schema.fields().iter().map(|field| escape(field.name())).collect();
-        let rules: Vec<&str> =
-            schema.fields().iter().map(|field| if stands_right(field.data_type()) { "--:" } else { "---" }).collect();
-        Self { header: format!("| {} |\n|{}|\n", names.join(" | "), rules.join("|")), scratch: Vec::new() }
+        let rules: Vec<&str> = schema
+            .fields()
+            .iter()
+            .map(|field| if stands_right(field.data_type()) { "--:" } else { "---" })
+            .collect();
+        Self {
+            header: format!("| {} |\n|{}|\n", names.join(" | "), rules.join("|")),
+            scratch: Vec::new(),
+        }
     }
 }
 
@@ -31,8 +37,10 @@ impl Encoder for Markdown {
         let mut out = String::new();
         for row in 0..batch.num_rows() {
             let cells = row_cells(batch, row, &mut self.scratch)?;
-            let cells: Vec<String> =
-                cells.iter().map(|cell| cell.as_deref().map_or("*NULL*".to_owned(), escape)).collect();
+            let cells: Vec<String> = cells
+                .iter()
+                .map(|cell| cell.as_deref().map_or("*NULL*".to_owned(), escape))
+                .collect();
             out.push_str(&format!("| {} |\n", cells.join(" | ")));
         }
         Ok(out.into_bytes())

@@ -20,8 +20,15 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) fn new(schema: &Schema, style: GridStyle) -> Self {
-        let columns = schema.fields().iter().map(|field| (field.name().clone(), stands_right(field.data_type())));
-        Self { grid: Grid::new(style, columns), measured: Some(Vec::new()), scratch: Vec::new() }
+        let columns = schema
+            .fields()
+            .iter()
+            .map(|field| (field.name().clone(), stands_right(field.data_type())));
+        Self {
+            grid: Grid::new(style, columns),
+            measured: Some(Vec::new()),
+            scratch: Vec::new(),
+        }
     }
 
     /// The head and all rows that waited for it.

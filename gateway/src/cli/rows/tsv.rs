@@ -13,7 +13,10 @@ pub(super) struct Tsv {
 impl Tsv {
     pub(super) fn new(schema: &Schema) -> Self {
         let names: Vec<String> = schema.fields().iter().map(|field| escape(field.name())).collect();
-        Self { header: names.join("\t") + "\n", scratch: Vec::new() }
+        Self {
+            header: names.join("\t") + "\n",
+            scratch: Vec::new(),
+        }
     }
 }
 
@@ -26,7 +29,10 @@ impl Encoder for Tsv {
         let mut out = String::new();
         for row in 0..batch.num_rows() {
             let cells = row_cells(batch, row, &mut self.scratch)?;
-            let cells: Vec<String> = cells.iter().map(|cell| cell.as_deref().map_or("\\N".to_owned(), escape)).collect();
+            let cells: Vec<String> = cells
+                .iter()
+                .map(|cell| cell.as_deref().map_or("\\N".to_owned(), escape))
+                .collect();
             out.push_str(&cells.join("\t"));
             out.push('\n');
         }
@@ -39,5 +45,8 @@ impl Encoder for Tsv {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('\t', "\\t").replace('\n', "\\n").replace('\r', "\\r")
+    text.replace('\\', "\\\\")
+        .replace('\t', "\\t")
+        .replace('\n', "\\n")
+        .replace('\r', "\\r")
 }

@@ -23,7 +23,11 @@ impl Vertical {
             let space = " ".repeat(width.saturating_sub(name.width()));
             name + &space
         });
-        Self { names: padded.collect(), row: 0, scratch: Vec::new() }
+        Self {
+            names: padded.collect(),
+            row: 0,
+            scratch: Vec::new(),
+        }
     }
 }
 

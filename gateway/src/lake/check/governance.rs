@@ -19,7 +19,7 @@ use lakegate_query::{
 use super::{plain, same};
 use crate::lake::{
     draft::{Draft, Seat},
-    model::{Entry, FilterEntry, FilterOf, MaskOf, TagEntry},
+    model::{Entry, FilterEntry, FilterOf, MaskEntry, MaskOf, TagEntry},
     problem::{Place, Problem, suggestion},
 };
 
@@ -232,22 +232,7 @@ pub(super) fn masks(draft: &mut Draft, masks: &[MaskOf]) {
             continue;
         }
         function(draft, entry, &table, column);
-        let own = known.as_ref().map(|known| known.id.clone());
-        // Masks that the lake names as well are compared with what it says, not with what was stored.
-        let twin = draft
-            .after
-            .masks_of(&id)
-            .into_iter()
-            .find(|mask| mask.body.rank == entry.body.rank && Some(&mask.id) != own.as_ref());
-        let twin = twin.map(|mask| mask.name.clone()).filter(|twin| {
-            let renamed = masks.iter().find(|other| {
-                other.table == *name
-                    && other.column.eq_ignore_ascii_case(column)
-                    && other.mask.name.eq_ignore_ascii_case(twin)
-            });
-            renamed.is_none_or(|other| other.mask.body.rank == entry.body.rank)
-        });
-        if let Some(twin) = twin {
+        if let Some(twin) = twin(draft, masks, (name, column, &id), entry) {
             let message = format!(
                 "masks `{twin}` and `{}` of `{name}.{column}` have the same rank",
                 entry.name
@@ -273,12 +258,35 @@ pub(super) fn masks(draft: &mut Draft, masks: &[MaskOf]) {
             },
             body,
         );
-        draft.reindex();
     }
 }
 
+/// Another mask of the column with the same rank: one of the lake, or a stored one that the lake does not name.
+fn twin(
+    draft: &Draft,
+    masks: &[MaskOf],
+    (table, column, id): (&str, &str, &ObjectId),
+    entry: &Entry<MaskEntry>,
+) -> Option<String> {
+    let here = |other: &&MaskOf| other.table.eq_ignore_ascii_case(table) && other.column.eq_ignore_ascii_case(column);
+    let named: Vec<&Entry<MaskEntry>> = masks.iter().filter(here).map(|other| &other.mask).collect();
+    let is = |name: &str, other: &str| name.eq_ignore_ascii_case(other);
+    let of_lake = named
+        .iter()
+        .find(|other| !is(&other.name, &entry.name) && other.body.rank == entry.body.rank);
+    of_lake.map(|other| other.name.clone()).or_else(|| {
+        let stored = draft
+            .after
+            .masks_of(id)
+            .into_iter()
+            .filter(|mask| mask.body.rank == entry.body.rank);
+        let mut others = stored.filter(|mask| !named.iter().any(|other| is(&other.name, &mask.name)));
+        others.next().map(|mask| mask.name.clone())
+    })
+}
+
 /// The function exists and fits the column's type.
-fn function(draft: &mut Draft, entry: &Entry<crate::lake::model::MaskEntry>, table: &Stored<Table>, column: &str) {
+fn function(draft: &mut Draft, entry: &Entry<MaskEntry>, table: &Stored<Table>, column: &str) {
     let Some(data_type) = type_at(table, column) else {
         return;
     };

@@ -1,8 +1,11 @@
 //! Are grants right? Each privilege of an entry is a grant of its own.
 
+use std::{collections::HashMap, sync::Arc};
+
 use lakegate_catalog::{
     id::ObjectId,
     identity::{Grant, GrantObject, Grantee, Role, User},
+    object::Stored,
 };
 use lakegate_policy::{Privilege, privilege_applies};
 
@@ -15,6 +18,13 @@ use crate::lake::{
 };
 
 pub(super) fn grants(cx: &CheckContext<'_>, draft: &mut Draft, entries: &[Entry<GrantEntry>]) {
+    let mut stored: HashMap<String, Arc<Stored<Grant>>> = draft
+        .after
+        .grants
+        .iter()
+        .map(|grant| (grant.name.clone(), Arc::clone(grant)))
+        .collect();
+    let mut seen: HashMap<String, Place> = HashMap::new();
     for entry in entries {
         let to = grantee(draft, &entry.body.to, entry.at(&["to"]));
         let object = object(draft, &entry.body.resource, entry.at(&["resource"]));
@@ -29,9 +39,25 @@ pub(super) fn grants(cx: &CheckContext<'_>, draft: &mut Draft, entries: &[Entry<
             );
         }
         for privilege in &entry.body.privileges {
-            if applies(draft, entry, privilege, &object) {
-                grant(cx, draft, entry, privilege, (&to, &object));
+            if !applies(draft, entry, privilege, &object) {
+                continue;
             }
+            let name = name(&to, privilege, &object);
+            if let Some(first) = seen.insert(name.clone(), entry.place.clone()) {
+                let GrantEntry { to, resource, .. } = &entry.body;
+                let message = format!("`{privilege}` on `{resource}` to `{to}` stands twice: here and at {first}");
+                draft.invalid(&entry.place, message, "keep one of the two");
+                continue;
+            }
+            let body = Grant {
+                to: to.clone(),
+                privilege: privilege.clone(),
+                object: object.clone(),
+                with_grant_option: entry.body.with_grant_option,
+                expires: entry.body.expires,
+                grantor: cx.principal.to_owned(),
+            };
+            grant(draft, &entry.place, stored.remove(&name), &name, body);
         }
     }
 }
@@ -45,52 +71,19 @@ fn name(to: &Grantee, privilege: &str, object: &GrantObject) -> String {
     format!("{to} {privilege} {}:{}", object.entity_type, object.id)
 }
 
-fn grant(
-    cx: &CheckContext<'_>,
-    draft: &mut Draft,
-    entry: &Entry<GrantEntry>,
-    privilege: &str,
-    (to, object): (&Grantee, &GrantObject),
-) {
-    let name = name(to, privilege, object);
-    let known = draft.after.grants.iter().find(|grant| grant.name == name).cloned();
+fn grant(draft: &mut Draft, place: &Place, known: Option<Arc<Stored<Grant>>>, name: &str, body: Grant) {
     if let Some(known) = &known {
-        if let Some(first) = draft
-            .places
-            .get(&(lakegate_catalog::object::Kind::Grant, known.id.clone()))
-            .cloned()
-        {
-            let message = format!(
-                "`{privilege}` on `{}` to `{}` stands twice: here and at {first}",
-                entry.body.resource, entry.body.to
-            );
-            draft.invalid(&entry.place, message, "keep one of the two");
-            return;
-        }
-        draft.claim(known, &entry.place, false);
-        let GrantEntry {
-            with_grant_option,
-            expires,
-            ..
-        } = &entry.body;
-        if known.body.with_grant_option == *with_grant_option && known.body.expires == *expires {
+        draft.claim(known, place, false);
+        if known.body.with_grant_option == body.with_grant_option && known.body.expires == body.expires {
             return;
         }
     }
-    let body = Grant {
-        to: to.clone(),
-        privilege: privilege.to_owned(),
-        object: object.clone(),
-        with_grant_option: entry.body.with_grant_option,
-        expires: entry.body.expires,
-        grantor: cx.principal.to_owned(),
-    };
     draft.write(
         known.as_deref(),
         &Seat {
             parent: None,
-            name: &name,
-            place: &entry.place,
+            name,
+            place,
         },
         body,
     );
@@ -127,11 +120,13 @@ fn object(draft: &mut Draft, resource: &str, place: &Place) -> Option<GrantObjec
         return None;
     };
     if *entity_type == "View" && draft.after.views.is_empty() {
-        draft.problems.push(Problem::not_supported(place, "a grant on a view"));
+        if !draft.excuses("View", name) {
+            draft.problems.push(Problem::not_supported(place, "a grant on a view"));
+        }
         return None;
     }
     let id: Option<ObjectId> = draft.after.resolve(entity_type, name);
-    if id.is_none() {
+    if id.is_none() && !draft.excuses(entity_type, name) {
         let form = match *entity_type {
             "DataFilter" => "filter:CATALOG.DATABASE.TABLE/FILTER",
             "ColumnMask" => "mask:CATALOG.DATABASE.TABLE.COLUMN/MASK",

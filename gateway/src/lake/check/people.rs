@@ -122,6 +122,14 @@ pub(super) fn users(draft: &mut Draft, entries: &[Entry<UserEntry>]) {
         if !plain(draft, &entry.name, &entry.place, "user") {
             continue;
         }
+        if entry.name.eq_ignore_ascii_case("bootstrap") {
+            draft.invalid(
+                &entry.place,
+                "user `bootstrap` is the server's own",
+                "choose another name",
+            );
+            continue;
+        }
         let roles = roles_at(draft, entry, &entry.body.roles, "roles");
         subjects(draft, entry, known.as_ref().map(|known| &known.id));
         let body = User {

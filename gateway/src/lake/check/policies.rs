@@ -1,9 +1,11 @@
 //! Are policies right? Names are resolved in the syntax, then the whole set is validated strictly.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{cell::Cell, collections::HashMap, sync::Arc};
 
 use lakegate_catalog::{governance::Policy, object::Kind};
-use lakegate_policy::{PolicyProblem, PolicyText, Statement, lints, resolve_names, split_policies, validate};
+use lakegate_policy::{
+    NameResolver, PolicyProblem, PolicyText, Statement, lints, resolve_names, split_policies, validate,
+};
 
 use super::{plain, same};
 use crate::lake::{
@@ -31,7 +33,16 @@ pub(super) fn policies(draft: &mut Draft, entries: &[Entry<PolicyEntry>]) {
         let Some(statement) = statement(draft, entry) else {
             continue;
         };
-        match resolve_names(&statement, &Names(&draft.after)) {
+        let names = Excusing {
+            names: Names(&draft.after),
+            draft,
+            excused: Cell::new(false),
+        };
+        let resolved = resolve_names(&statement, &names);
+        if names.excused.get() && resolved.is_ok() {
+            continue;
+        }
+        match resolved {
             Ok(resolved) => {
                 let body = Policy {
                     text: entry.body.text.clone(),
@@ -59,6 +70,27 @@ pub(super) fn policies(draft: &mut Draft, entries: &[Entry<PolicyEntry>]) {
     if !statements.is_empty() {
         draft.reindex();
         whole_set(draft, &statements);
+    }
+}
+
+/// Resolves names, and lets pass those of entries whose own problem has been told.
+struct Excusing<'a> {
+    names: Names<'a>,
+    draft: &'a Draft,
+    excused: Cell<bool>,
+}
+
+impl NameResolver for Excusing<'_> {
+    fn resolve(&self, entity_type: &str, name: &str) -> Option<String> {
+        self.names.resolve(entity_type, name).or_else(|| {
+            let excused = self.draft.excuses(entity_type, name);
+            self.excused.set(self.excused.get() || excused);
+            excused.then(|| name.to_owned())
+        })
+    }
+
+    fn name_of(&self, entity_type: &str, id: &str) -> Option<String> {
+        self.names.name_of(entity_type, id)
     }
 }
 

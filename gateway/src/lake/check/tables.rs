@@ -1,6 +1,6 @@
-//! Are tables right: of files (declared or inferred), and of a source that has them?
+//! Are tables right? Those of files here, declared or inferred; those of a source in `discovered`.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use chrono::Utc;
 use lakegate_catalog::{
@@ -8,21 +8,19 @@ use lakegate_catalog::{
     id::ObjectId,
     name::TableName,
     object::{LOCAL_LAKE, Stored},
-    relation::{
-        AbsentPolicyColumns, Catalog, Column, Database, Partition, PartitionMode, RemoteTable, Table, TableFormat,
-    },
+    relation::{AbsentPolicyColumns, Catalog, Column, PartitionMode, Table, TableFormat},
 };
 use lakegate_connectors::{
     files::{Format, FormatOptions},
     option::OptionProblemKind,
 };
-use serde_json::Value;
 
-use super::{CheckContext, dotted, owner, same, sources::location_is_name, table_columns, tags, unknown};
+use super::{
+    CheckContext, discovered, dotted, owner, partitions, same, sources::location_is_name, table_columns, tags, unknown,
+};
 use crate::lake::{
-    draft::{Draft, Seat, Writer},
-    entry::partition_name,
-    inspect::{FoundTable, InspectError},
+    draft::{Draft, Seat},
+    inspect::InspectError,
     model::{Canonical, ColumnsEntry, Entry, InferWord, Lake, PartitionWord, PartitionsEntry, TableEntry},
     problem::{Place, Problem, ProblemCode},
 };
@@ -64,18 +62,18 @@ pub(super) async fn table(cx: &CheckContext<'_>, draft: &mut Draft, lake: &Lake,
         known: known.as_ref(),
     };
     if catalog.body.discover {
-        discovered(cx, draft, lake, entry, &spot).await;
+        discovered::table(cx, draft, lake, entry, &spot).await;
     } else {
         of_files(cx, draft, entry, &spot).await;
     }
 }
 
 /// Where a table is to be.
-struct Spot<'a> {
-    catalog: &'a Arc<Stored<Catalog>>,
-    connection: &'a Stored<Connection>,
-    name: &'a TableName,
-    known: Option<&'a Arc<Stored<Table>>>,
+pub(super) struct Spot<'a> {
+    pub catalog: &'a Arc<Stored<Catalog>>,
+    pub connection: &'a Stored<Connection>,
+    pub name: &'a TableName,
+    pub known: Option<&'a Arc<Stored<Table>>>,
 }
 
 fn unchanged(draft: &Draft, known: &Arc<Stored<Table>>, given: &TableEntry) -> bool {
@@ -104,6 +102,9 @@ async fn of_files(cx: &CheckContext<'_>, draft: &mut Draft, entry: &Entry<TableE
     let name = spot.name;
     let Some(database) = draft.after.find_database(&name.catalog, &name.database).cloned() else {
         let full = format!("{}.{}", name.catalog, name.database);
+        if draft.excuses("Database", &full) {
+            return;
+        }
         let remedy = format!("declare it: `databases: {{{full}: {{}}}}`");
         return draft.invalid(&entry.place, format!("database `{full}` does not exist"), remedy);
     };
@@ -198,7 +199,7 @@ fn mode(draft: &mut Draft, entry: &Entry<TableEntry>) -> PartitionMode {
     mode
 }
 
-fn absent(entry: &TableEntry) -> AbsentPolicyColumns {
+pub(super) fn absent(entry: &TableEntry) -> AbsentPolicyColumns {
     match entry.absent_policy_columns.as_deref() {
         Some("null") => AbsentPolicyColumns::Null,
         _ => AbsentPolicyColumns::Deny,
@@ -252,7 +253,7 @@ fn infer(
 }
 
 /// A connection that no cache knows: what is checked is not stored yet.
-fn unsaved(connection: &Stored<Connection>) -> Stored<Connection> {
+pub(super) fn unsaved(connection: &Stored<Connection>) -> Stored<Connection> {
     Stored {
         id: ObjectId::new(),
         version: 0,
@@ -261,7 +262,7 @@ fn unsaved(connection: &Stored<Connection>) -> Stored<Connection> {
     }
 }
 
-fn failed(draft: &mut Draft, place: &Place, name: &str, error: &InspectError) {
+pub(super) fn failed(draft: &mut Draft, place: &Place, name: &str, error: &InspectError) {
     let (code, remedy) = if error.unreachable {
         (
             ProblemCode::SourceUnavailable,
@@ -281,181 +282,7 @@ fn failed(draft: &mut Draft, place: &Place, name: &str, error: &InspectError) {
     ));
 }
 
-async fn discovered(cx: &CheckContext<'_>, draft: &mut Draft, lake: &Lake, entry: &Entry<TableEntry>, spot: &Spot<'_>) {
-    let body = &entry.body;
-    let of_source = [
-        ("format", body.format.is_some()),
-        ("location", body.location.is_some()),
-        ("partitioned_by", !body.partitioned_by.is_empty()),
-        ("partitions", body.partitions.is_some()),
-        ("options", !body.options.is_empty()),
-    ];
-    for (key, _) in of_source.into_iter().filter(|(_, given)| *given) {
-        draft.invalid(
-            entry.at(&[key]),
-            format!("`{key}` of a discovered table is the source's own"),
-            format!("remove `{key}`"),
-        );
-    }
-    if matches!(body.columns, Some(ColumnsEntry::Infer(_))) {
-        draft.invalid(
-            entry.at(&["columns"]),
-            "columns of a discovered table are found anyway",
-            "remove `columns`",
-        );
-    }
-    let name = spot.name;
-    let Some((mut columns, remote)) = source_table(cx, draft, lake, entry, spot).await else {
-        return;
-    };
-    table_columns::govern(draft, entry, &mut columns);
-    tags(draft, &body.tags, |key| entry.at(&["tags", key]).clone());
-    let table = Table {
-        format: None,
-        location: None,
-        columns,
-        inferred: false,
-        partitions: PartitionMode::None,
-        options: BTreeMap::new(),
-        comment: body.comment.clone(),
-        owner: owner(draft, body.owner.as_ref(), entry.at(&["owner"])),
-        tags: body.tags.clone(),
-        absent_policy_columns: absent(body),
-        remote: Some(remote.clone()),
-    };
-    let database = match draft.after.find_database(&name.catalog, &name.database).cloned() {
-        Some(database) => database.id.clone(),
-        None => {
-            let remote_name = (remote.database != name.database).then(|| remote.database.clone());
-            let body = Database {
-                discovered: true,
-                remote_name,
-                ..Database::default()
-            };
-            let seat = Seat {
-                parent: Some(spot.catalog.id.clone()),
-                name: &name.database,
-                place: &entry.place,
-            };
-            // Discovery makes it, as it would at the first query.
-            let lake = if draft.writer == Writer::Builtin {
-                lakegate_catalog::object::BUILTIN_LAKE
-            } else {
-                LOCAL_LAKE
-            };
-            draft.write_for(lake.to_owned(), None, &seat, body)
-        }
-    };
-    draft.reindex();
-    write(draft, entry, spot, &database, table);
-}
-
-/// Columns and remote name of a discovered table: the source's, or the declared ones if it cannot be asked.
-async fn source_table(
-    cx: &CheckContext<'_>,
-    draft: &mut Draft,
-    lake: &Lake,
-    entry: &Entry<TableEntry>,
-    spot: &Spot<'_>,
-) -> Option<(Vec<Column>, RemoteTable)> {
-    let name = spot.name;
-    let known = spot.known.map(|known| known.body.columns.clone()).unwrap_or_default();
-    match cx
-        .inspector
-        .describe(&unsaved(spot.connection), &name.database, &name.table)
-        .await
-    {
-        Ok(Some(FoundTable {
-            database,
-            table,
-            source_id,
-            columns,
-        })) => Some((
-            table_columns::found(&columns, &known),
-            RemoteTable {
-                database,
-                table,
-                source_id,
-                retired: false,
-            },
-        )),
-        Ok(None) => {
-            let remedy = "check the name; databases and tables of a discovered catalog are those of the source";
-            draft.invalid(
-                &entry.place,
-                format!("the source has no table `{}`", entry.name),
-                remedy,
-            );
-            None
-        }
-        Err(error) if !known.is_empty() && !error.unreachable => {
-            failed(draft, &entry.place, &entry.name, &error);
-            None
-        }
-        Err(_) if !known.is_empty() => {
-            let remote = spot.known.and_then(|known| known.body.remote.clone())?;
-            Some((known, remote))
-        }
-        Err(error) => {
-            let declared = table_columns::declared(draft, entry, &known);
-            let missing = not_declared(lake, entry, &declared);
-            if declared.is_empty() || !missing.is_empty() {
-                let what = if missing.is_empty() {
-                    String::new()
-                } else {
-                    format!(": `{}`", missing.join("`, `"))
-                };
-                let message = format!("the source of `{}` cannot be asked: {}", entry.name, error.message);
-                let remedy = format!("start the source, or declare under `columns` what filters and masks need{what}");
-                draft.problems.push(Problem::new(
-                    ProblemCode::SourceUnavailable,
-                    &entry.place,
-                    message,
-                    remedy,
-                ));
-                return None;
-            }
-            let remote = RemoteTable {
-                database: name.database.clone(),
-                table: name.table.clone(),
-                source_id: None,
-                retired: false,
-            };
-            Some((declared, remote))
-        }
-    }
-}
-
-/// Columns that masks and column lists of the lake name and the entry does not declare. (What a filter's condition reads is
-/// found when it is checked.)
-fn not_declared(lake: &Lake, entry: &Entry<TableEntry>, declared: &[Column]) -> Vec<String> {
-    let here = |table: &str| table.eq_ignore_ascii_case(&entry.name);
-    let masked = lake
-        .masks
-        .iter()
-        .filter(|mask| here(&mask.table))
-        .map(|mask| mask.column.clone());
-    let filters = lake
-        .filters
-        .iter()
-        .filter(|filter| here(&filter.table))
-        .map(|filter| &filter.filter.body);
-    let listed = filters.flat_map(|filter| filter.columns.iter().chain(&filter.except).flatten().cloned());
-    let top = |name: String| {
-        name.split('.')
-            .next()
-            .unwrap_or_default()
-            .trim_matches('"')
-            .to_lowercase()
-    };
-    let mut missing: Vec<String> = masked.chain(listed).map(top).collect();
-    missing.retain(|name| !declared.iter().any(|column| column.name == *name));
-    missing.sort();
-    missing.dedup();
-    missing
-}
-
-fn write(draft: &mut Draft, entry: &Entry<TableEntry>, spot: &Spot<'_>, database: &ObjectId, table: Table) {
+pub(super) fn write(draft: &mut Draft, entry: &Entry<TableEntry>, spot: &Spot<'_>, database: &ObjectId, table: Table) {
     let shape = |columns: &[Column]| -> Vec<(ObjectId, String)> {
         columns
             .iter()
@@ -480,61 +307,5 @@ fn write(draft: &mut Draft, entry: &Entry<TableEntry>, spot: &Spot<'_>, database
     if reshaped {
         draft.reshaped.insert(id.clone());
     }
-    partitions(draft, entry, &id, &partition);
-}
-
-/// The declared list replaces what is stored.
-fn partitions(draft: &mut Draft, entry: &Entry<TableEntry>, table: &ObjectId, columns: &[Column]) {
-    let Some(PartitionsEntry::List(list)) = &entry.body.partitions else {
-        return;
-    };
-    let columns: Vec<&Column> = columns.iter().collect();
-    let known = draft.partitions.get(table).cloned().unwrap_or_default();
-    let mut wanted: Vec<Arc<Stored<Partition>>> = Vec::new();
-    for partition in list {
-        let place = entry.at(&["partitions"]).clone();
-        let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-        if partition.values.len() != columns.len() || !names.iter().all(|name| partition.values.contains_key(*name)) {
-            let message = format!(
-                "a partition of `{}` must have one value for each of `{}`",
-                entry.name,
-                names.join("`, `")
-            );
-            draft.invalid(&place, message, "write `values: {column: value}`");
-            continue;
-        }
-        location_is_name(draft, &partition.location, &place);
-        let value = |name: &&str| partition.values.get(*name).and_then(Value::as_str).map(str::to_owned);
-        let values: Vec<Option<String>> = names.iter().map(value).collect();
-        let name = partition_name(&columns, &values);
-        if wanted.iter().any(|other| other.name == name) {
-            draft.invalid(
-                &place,
-                format!("partition `{name}` of `{}` stands twice", entry.name),
-                "keep one of the two",
-            );
-            continue;
-        }
-        let stored = known.iter().find(|known| known.name == name);
-        let body = Partition {
-            values,
-            location: partition.location.clone(),
-        };
-        let lake = match &draft.writer {
-            Writer::Lake(lake) => lake.clone(),
-            Writer::Api | Writer::Builtin => LOCAL_LAKE.to_owned(),
-        };
-        wanted.push(Arc::new(Stored {
-            id: stored.map_or_else(ObjectId::new, |known| known.id.clone()),
-            parent: Some(table.clone()),
-            name,
-            version: stored.map_or(0, |known| known.version),
-            lake: stored.map_or(lake, |known| known.lake.clone()),
-            created_at: stored.map_or_else(Utc::now, |known| known.created_at),
-            updated_at: stored.map_or_else(Utc::now, |known| known.updated_at),
-            body,
-        }));
-    }
-    wanted.sort_by(|left, right| left.name.cmp(&right.name));
-    draft.partitions.insert(table.clone(), wanted);
+    partitions::declared(draft, entry, &id, &partition);
 }

@@ -42,7 +42,7 @@ fn constant(data_type: &DataType, rows: usize) -> Result<ArrayRef> {
         DataType::List(_) | DataType::LargeList(_) | DataType::Map(..) => return empty_collections(data_type, rows),
         other => ScalarValue::new_zero(other)?,
     };
-    Ok(scalar.to_array_of_size(rows)?)
+    scalar.to_array_of_size(rows)
 }
 
 fn empty_collections(data_type: &DataType, rows: usize) -> Result<ArrayRef> {

@@ -11,6 +11,10 @@ use super::{
 
 /// A condition whose operands have one type.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a body has at most a thousand nodes, and nearly all are tests"
+)]
 pub(super) enum Typed {
     And(Vec<Typed>),
     Or(Vec<Typed>),

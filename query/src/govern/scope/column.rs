@@ -23,6 +23,18 @@ use crate::{
 /// A leaf with its decision.
 type Decided = (Vec<String>, ColumnAccess);
 
+/// Where a raw value stands.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    column: &'a Column,
+    /// Position among the source's columns.
+    at: usize,
+    /// Names on the path of the leaves that are behind us.
+    depth: usize,
+    raw: &'a Expr,
+    data_type: &'a DataType,
+}
+
 /// A value that may be shown, and the condition under which it is clear; `None`: always.
 struct Shown {
     cell: Expr,
@@ -67,8 +79,17 @@ impl Compiler<'_> {
                 clear: None,
             }
         } else {
-            self.part(column, at, &raw_column(&name), &declared, decided, 0)?
-                .ok_or_else(|| self.unfit())?
+            self.part(
+                Place {
+                    column,
+                    at,
+                    depth: 0,
+                    raw: &raw_column(&name),
+                    data_type: &declared,
+                },
+                decided,
+            )?
+            .ok_or_else(|| self.unfit())?
         };
         Ok(VisibleColumn {
             // A masked or cell-limited column is nullable; no metadata either way.
@@ -78,48 +99,40 @@ impl Compiler<'_> {
         })
     }
 
-    /// A column or a field at `depth` of its path; `None`: nothing of it is visible.
-    fn part(
-        &mut self,
-        column: &Column,
-        at: usize,
-        raw: &Expr,
-        data_type: &DataType,
-        decided: &[Decided],
-        depth: usize,
-    ) -> Result<Option<Shown>> {
-        match (data_type, decided) {
-            (_, [(path, access)]) if path.len() == depth => self.leaf(column, at, raw, data_type, access),
-            (DataType::Struct(members), _) => self.composed(column, at, raw, members, decided, depth),
+    /// A column or a field of one; `None`: nothing of it is visible.
+    fn part(&mut self, place: Place<'_>, decided: &[Decided]) -> Result<Option<Shown>> {
+        match (place.data_type, decided) {
+            (_, [(path, access)]) if path.len() == place.depth => self.leaf(place, access),
+            (DataType::Struct(members), _) => self.composed(place, members, decided),
             // The source has another shape than the catalog says.
             _ => Err(self.unfit()),
         }
     }
 
-    fn composed(
-        &mut self,
-        column: &Column,
-        at: usize,
-        raw: &Expr,
-        members: &Fields,
-        decided: &[Decided],
-        depth: usize,
-    ) -> Result<Option<Shown>> {
+    fn composed(&mut self, place: Place<'_>, members: &Fields, decided: &[Decided]) -> Result<Option<Shown>> {
         let (mut fields, mut cells, mut clear) = (Vec::new(), Vec::new(), lit(true));
         for member in members {
             let below: Vec<Decided> = decided
                 .iter()
                 .filter(|(path, _)| {
-                    path.get(depth)
+                    path.get(place.depth)
                         .is_some_and(|name| name.to_lowercase() == member.name().to_lowercase())
                 })
                 .cloned()
                 .collect();
-            let value = FilterFunction::Field(member.name().clone()).call(vec![raw.clone()]);
+            let value = FilterFunction::Field(member.name().clone()).call(vec![place.raw.clone()]);
             let shown = if below.is_empty() {
                 None
             } else {
-                self.part(column, at, &value, member.data_type(), &below, depth + 1)?
+                self.part(
+                    Place {
+                        depth: place.depth + 1,
+                        raw: &value,
+                        data_type: member.data_type(),
+                        ..place
+                    },
+                    &below,
+                )?
             };
             let Some(shown) = shown else {
                 // A struct with a hidden field is never NULL as a whole: that would tell of the field.
@@ -136,7 +149,7 @@ impl Compiler<'_> {
             return Ok(None);
         }
         let fields = Fields::from(fields);
-        let arguments = [raw.clone(), clear.clone()].into_iter().chain(cells).collect();
+        let arguments = [place.raw.clone(), clear.clone()].into_iter().chain(cells).collect();
         let cell = CellFunction::Struct(fields.clone()).call(arguments);
         Ok(Some(Shown {
             cell,
@@ -145,14 +158,14 @@ impl Compiler<'_> {
         }))
     }
 
-    fn leaf(
-        &mut self,
-        column: &Column,
-        at: usize,
-        raw: &Expr,
-        data_type: &DataType,
-        access: &ColumnAccess,
-    ) -> Result<Option<Shown>> {
+    fn leaf(&mut self, place: Place<'_>, access: &ColumnAccess) -> Result<Option<Shown>> {
+        let Place {
+            column,
+            at,
+            raw,
+            data_type,
+            ..
+        } = place;
         if !access.is_visible() {
             return Ok(None);
         }

@@ -1,0 +1,63 @@
+//! What happens by itself while the server runs? Heartbeat, looks at the store and the key sets, and sweeping.
+
+use std::time::Duration;
+
+use tokio::{task::JoinSet, time::sleep};
+
+use crate::{app::AppState, error::chain};
+
+const HEARTBEAT: Duration = Duration::from_secs(2);
+const STORE_LOOK: Duration = Duration::from_secs(2);
+const KEYS_LOOK: Duration = Duration::from_secs(15);
+const SWEEP: Duration = Duration::from_secs(600);
+/// Idempotency keys are forgotten after a day.
+const KEYS_KEPT: chrono::Duration = chrono::Duration::hours(24);
+
+/// Starts everything; it ends with `tasks`.
+pub fn start(tasks: &mut JoinSet<()>, app: &AppState) {
+    tasks.spawn(beat(app.clone()));
+    tasks.spawn(look_at_store(app.clone()));
+    tasks.spawn(look_at_keys(app.clone()));
+    tasks.spawn(sweep(app.clone()));
+}
+
+/// Waits for nothing but time: a store that hangs must not make the process look dead.
+async fn beat(app: AppState) {
+    loop {
+        app.health.beat();
+        app.metrics.set_running(app.queries.running());
+        sleep(HEARTBEAT).await;
+    }
+}
+
+async fn look_at_store(app: AppState) {
+    loop {
+        match app.store.ping().await {
+            Ok(()) => app.health.store_reached(),
+            Err(error) => tracing::warn!(error = %chain(&error), "the store does not answer"),
+        }
+        sleep(STORE_LOOK).await;
+    }
+}
+
+/// Fetches key sets that are missing or old: without traffic nobody else would, and the server would stay unready.
+async fn look_at_keys(app: AppState) {
+    loop {
+        app.auth.refresh_keys().await;
+        app.health.set_keys_usable(app.auth.keys_usable());
+        for (issuer, seconds) in app.auth.key_ages() {
+            app.metrics.set_key_age(issuer, seconds);
+        }
+        sleep(KEYS_LOOK).await;
+    }
+}
+
+async fn sweep(app: AppState) {
+    loop {
+        sleep(SWEEP).await;
+        app.queries.sweep_results();
+        if let Err(error) = app.store.forget_idempotent(chrono::Utc::now() - KEYS_KEPT).await {
+            tracing::warn!(error = %chain(&error), "old idempotency keys were not forgotten");
+        }
+    }
+}

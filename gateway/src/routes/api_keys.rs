@@ -1,0 +1,8 @@
+//! API keys: what can be done?
+
+// sorted: start
+pub mod create;
+pub mod delete;
+pub mod find;
+pub mod list;
+// sorted: end

@@ -1,0 +1,35 @@
+//! How is a whole lake applied over HTTP?
+
+use lakegate_openapi::{error, lake};
+use serde_json::{Map, Value};
+
+use crate::{
+    error::Result,
+    extract::Json,
+    from_wire,
+    lake::apply,
+    stored::{Desk, refusal},
+    to_wire,
+};
+
+/// Apply a lake
+///
+/// One transaction, one epoch: all of it or nothing. Entry by entry it needs the permission of the single route; without any
+/// right to change something it is refused as a whole. Every problem is reported at once. Relative local paths are refused:
+/// only the operator's own files (`serve --apply`) may have them.
+#[utoipa::path(
+    post, path = "/v1/apply", tag = "lake", request_body = lake::ApplyLake,
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 128 characters: the same key and body apply once only")),
+    responses(
+        (status = 200, body = lake::LakeApplied),
+        (status = "default", description = "refused", body = error::Refusal),
+    )
+)]
+pub async fn apply_lake(desk: Desk, Json(body): Json<Map<String, Value>>) -> Result<Json<lake::LakeApplied>> {
+    desk.require_any_change().await?;
+    let (input, options) = from_wire::lake::apply(body)?;
+    let report = apply(&desk.context(), &input, options)
+        .await
+        .map_err(|error| refusal(&error))?;
+    Ok(Json(to_wire::lake::applied(report)))
+}

@@ -1,0 +1,5 @@
+//! Audit events: what can be done?
+
+// sorted: start
+pub mod list;
+// sorted: end

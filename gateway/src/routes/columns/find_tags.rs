@@ -1,0 +1,36 @@
+//! Which tags does a column have?
+
+use axum::response::Response;
+use lakegate_catalog::name::TableName;
+use lakegate_openapi::{error, tag};
+
+use crate::{
+    error::Result,
+    extract::Path,
+    stored::{ColumnName, Desk, Tagged},
+    to_wire,
+};
+
+/// Find the tags of a column
+///
+/// Its own, and the effective ones: the nearest value of catalog, database, table and column.
+#[utoipa::path(
+    get, path = "/v1/catalogs/{catalog}/databases/{database}/tables/{table}/columns/{column}/tags", tag = "governance", params(("catalog" = String, Path), ("database" = String, Path), ("table" = String, Path), ("column" = String, Path)),
+    responses(
+        (status = 200, body = tag::ObjectTags, headers(("ETag" = String))),
+        (status = "default", description = "refused", body = error::Error),
+    )
+)]
+pub async fn find_column_tags(
+    desk: Desk,
+    Path((catalog, database, table, column)): Path<(String, String, String, String)>,
+) -> Result<Response> {
+    let tagged = Tagged::column(
+        &desk,
+        ColumnName {
+            table: TableName::new(&catalog, &database, &table),
+            column,
+        },
+    )?;
+    Ok(to_wire::entry::with_version(tagged.version, &tagged.tags))
+}

@@ -1,0 +1,40 @@
+//! How does a data filter go?
+
+use axum::response::Response;
+use lakegate_catalog::{name::TableName, object::Kind};
+use lakegate_openapi::error;
+use lakegate_policy::Action;
+use lakegate_query::entities::ObjectRef;
+
+use crate::{
+    error::Result,
+    extract::Path,
+    stored::{Desk, IfMatch},
+    to_wire,
+};
+
+/// Delete a data filter
+///
+/// Grants on it go with it.
+#[utoipa::path(
+    delete, path = "/v1/catalogs/{catalog}/databases/{database}/tables/{table}/data-filters/{name}", tag = "governance",
+    params(("catalog" = String, Path), ("database" = String, Path), ("table" = String, Path), ("name" = String, Path), ("If-Match" = String, Header, description = "the `ETag` that was read")),
+    responses(
+        (status = 204, description = "it is gone"),
+        (status = "default", description = "refused", body = error::Refusal),
+    )
+)]
+pub async fn delete_data_filter(
+    desk: Desk,
+    Path((catalog, database, table, name)): Path<(String, String, String, String)>,
+    if_match: IfMatch,
+) -> Result<Response> {
+    let owner = TableName::new(&catalog, &database, &table);
+    desk.table(&owner)?;
+    let name = format!("{owner}/{name}");
+    desk.find(Kind::DataFilter, &name)?;
+    desk.require(Action::ManagePolicy, &ObjectRef::policy_store(), "policy-store:default")
+        .await?;
+    desk.delete(Kind::DataFilter, &name, &if_match).await?;
+    Ok(to_wire::entry::deleted())
+}

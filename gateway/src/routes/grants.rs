@@ -1,0 +1,8 @@
+//! Grants: who received what: what can be done?
+
+// sorted: start
+pub mod create;
+pub mod delete;
+pub mod find;
+pub mod list;
+// sorted: end

@@ -1,0 +1,10 @@
+//! Policies: Cedar statements: what can be done?
+
+// sorted: start
+pub mod create;
+pub mod delete;
+pub mod find;
+pub mod list;
+pub mod update;
+pub mod validate;
+// sorted: end

@@ -1,0 +1,27 @@
+//! How is a role made?
+
+use axum::response::Response;
+use lakegate_catalog::object::Kind;
+use lakegate_openapi::{error, role};
+use lakegate_policy::Action;
+use lakegate_query::entities::ObjectRef;
+use serde_json::{Map, Value};
+
+use crate::{error::Result, extract::Json, from_wire, stored::Desk, to_wire};
+
+/// Create a role
+#[utoipa::path(
+    post, path = "/v1/roles", tag = "identity", request_body = role::CreateRole,
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 128 characters: the same key and body make one only")),
+    responses(
+        (status = 201, body = role::Role, headers(("ETag" = String), ("Location" = String))),
+        (status = "default", description = "refused", body = error::Refusal),
+    )
+)]
+pub async fn create_role(desk: Desk, Json(body): Json<Map<String, Value>>) -> Result<Response> {
+    let (name, entry) = from_wire::entry::named(body)?;
+    desk.require(Action::ManageIdentity, &ObjectRef::tenant(), "tenant:default")
+        .await?;
+    let view = desk.create(Kind::Role, &name, entry).await?;
+    to_wire::entry::created::<role::Role>(&["roles", &name], view)
+}

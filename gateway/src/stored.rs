@@ -1,0 +1,28 @@
+//! How are stored resources read and changed over REST? As one caller, under one snapshot, through the engine of lakes.
+//!
+//! Every write becomes a lake of one entry ([`crate::lake`]): same checks, decisions and audit events as in a file. What the
+//! caller may not see is missing, in the same bytes.
+
+mod authority;
+mod desk;
+mod granting;
+mod if_match;
+mod keys;
+mod objects;
+mod page;
+mod partitions;
+mod reach;
+mod refusal;
+mod relations;
+mod tagged;
+
+pub use self::{
+    desk::Desk,
+    granting::GrantWish,
+    if_match::IfMatch,
+    keys::NewKey,
+    page::NamePage,
+    refusal::refusal,
+    relations::{ColumnName, DatabaseName},
+    tagged::Tagged,
+};

@@ -1,0 +1,83 @@
+//! Do the stored resources of the API live, hide and refuse as they should? Through the real router over a real store.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a case fails by panicking"
+)]
+
+#[allow(dead_code, reason = "shared with the other tests of the API")]
+#[path = "api/server.rs"]
+mod server;
+
+#[path = "api_nouns/hidden.rs"]
+mod hidden;
+#[path = "api_nouns/keys.rs"]
+mod keys;
+#[path = "api_nouns/lake.rs"]
+mod lake;
+#[path = "api_nouns/life.rs"]
+mod life;
+#[path = "api_nouns/lists.rs"]
+mod lists;
+#[path = "api_nouns/matrix.rs"]
+mod matrix;
+#[path = "api_nouns/policies.rs"]
+mod policies;
+#[path = "api_nouns/relations.rs"]
+mod relations;
+
+use http::Method;
+use serde_json::{Value, json};
+use server::{Answer, Server};
+
+/// The administrator's key, as the start left it.
+fn admin(server: &Server) -> String {
+    std::fs::read_to_string(server.app.config.data.join("admin.key"))
+        .unwrap()
+        .trim()
+        .to_owned()
+}
+
+async fn patch(server: &Server, key: &str, path: &str, etag: &str, body: Value) -> Answer {
+    server
+        .call(Method::PATCH, key, path, &[("if-match", etag)], &body.to_string())
+        .await
+}
+
+async fn delete(server: &Server, key: &str, path: &str) -> Answer {
+    let etag = server.get(key, path).await.header("etag").to_owned();
+    server.call(Method::DELETE, key, path, &[("if-match", &etag)], "").await
+}
+
+/// Applies maps as the administrator, in a lake of their own.
+async fn apply(server: &Server, mut maps: Value) -> Answer {
+    maps["lake"] = json!("extra");
+    let answer = server.post(&admin(server), "/v1/apply", &[], &maps).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer
+}
+
+/// Makes a user with a key of its own, and the grants given as `(privilege, resource)`.
+async fn user(server: &Server, name: &str, grants: &[(&str, &str)]) -> String {
+    let grants: Vec<Value> = grants
+        .iter()
+        .map(|(privilege, resource)| json!({"to": format!("user:{name}"), "privileges": [privilege], "resource": resource}))
+        .collect();
+    apply(server, json!({"users": {name: {}}, "grants": grants})).await;
+    let made = server
+        .post(
+            &admin(server),
+            "/v1/api-keys",
+            &[],
+            &json!({"name": format!("{name}-key"), "user": name}),
+        )
+        .await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    made.json()["key"].as_str().unwrap().to_owned()
+}
+
+const TABLE: &str = "/v1/catalogs/lake/databases/sales/tables/orders";

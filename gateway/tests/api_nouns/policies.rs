@@ -1,0 +1,119 @@
+//! Are policies checked before they hold, with the place of what is wrong?
+
+use serde_json::{Value, json};
+
+use super::{admin, server::Server};
+
+async fn validate(server: &Server, text: &str) -> Value {
+    let answer = server
+        .post(&admin(server), "/v1/policies/validate", &[], &json!({"text": text}))
+        .await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.json()
+}
+
+#[tokio::test]
+async fn problems_have_line_and_column() {
+    let server = Server::start().await;
+    let good = "@id(\"one\")\npermit(principal, action == Lakegate::Action::\"Describe\", resource in Lakegate::Table::\"lake.sales.orders\");\n";
+    let found = validate(&server, good).await;
+    assert_eq!(
+        (&found["valid"], &found["problems"]),
+        (&json!(true), &json!([])),
+        "{found}"
+    );
+
+    let found = validate(
+        &server,
+        &format!(
+            "{good}\n@id(\"two\")\npermit(principal, action,\n  resource in Lakegate::Table::\"lake.sales.nope\");"
+        ),
+    )
+    .await;
+    assert_eq!(
+        (&found["valid"], found["problems"].as_array().unwrap().len()),
+        (&json!(false), 1),
+        "{found}"
+    );
+    let problem = &found["problems"][0];
+    assert_eq!(
+        (&problem["policy"], &problem["line"], &problem["column"]),
+        (&json!("two"), &json!(6), &json!(15)),
+        "{problem}"
+    );
+
+    let found = validate(&server, "@id(\"one\")\npermit(principal, action, resource;\n").await;
+    assert_eq!(
+        (&found["valid"], &found["problems"][0]["line"]),
+        (&json!(false), &json!(2)),
+        "{found}"
+    );
+    let found = validate(&server, "permit(principal, action, resource);").await;
+    assert_eq!(found["valid"], json!(false), "{found}");
+    let typo = good
+        .replace("resource in", "resource is Lakegate::Table in")
+        .replace(");", ")\nwhen { resource.nope == \"x\" };");
+    let found = validate(&server, &typo).await;
+    assert_eq!(
+        (&found["valid"], &found["problems"][0]["line"]),
+        (&json!(false), &json!(3)),
+        "{found}"
+    );
+    // Nothing was stored.
+    assert_eq!(server.get(&admin(&server), "/v1/policies/one").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_policy_is_its_id() {
+    let server = Server::start().await;
+    let key = admin(&server);
+    let text = "@id(\"one\") permit(principal, action == Lakegate::Action::\"Describe\", resource in Lakegate::Table::\"lake.sales.orders\");";
+    for wrong in [
+        json!({"name": "two", "text": text}),
+        json!({"text": format!("{text} {}", text.replace("one", "two"))}),
+        json!({}),
+    ] {
+        assert_eq!(
+            server.post(&key, "/v1/policies", &[], &wrong).await.code(),
+            "INVALID_REQUEST",
+            "{wrong}"
+        );
+    }
+    let unknown = server
+        .post(
+            &key,
+            "/v1/policies",
+            &[],
+            &json!({"text": text.replace("orders", "nope")}),
+        )
+        .await;
+    assert_eq!(
+        (unknown.status.as_u16(), unknown.code().as_str()),
+        (400, "POLICY_INVALID"),
+        "{}",
+        unknown.text()
+    );
+    assert_eq!(
+        server
+            .post(&key, "/v1/policies", &[], &json!({"text": "permit("}))
+            .await
+            .code(),
+        "POLICY_INVALID"
+    );
+    let made = server
+        .post(&key, "/v1/policies", &[], &json!({"name": "one", "text": text}))
+        .await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    // It holds at once: Bob, who was granted nothing, may describe.
+    let seen = server.get(super::server::BOB, super::TABLE).await;
+    assert_eq!(seen.status, 200, "{}", seen.text());
+    let renamed = super::patch(
+        &server,
+        &key,
+        "/v1/policies/one",
+        "\"1\"",
+        json!({"text": text.replace("one", "two")}),
+    )
+    .await;
+    assert_eq!(renamed.code(), "POLICY_INVALID", "{}", renamed.text());
+}

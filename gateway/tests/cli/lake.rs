@@ -1,0 +1,74 @@
+//! Do apply, diff and export say what they did, and with which code?
+
+use std::fs;
+
+use serde_json::Value;
+
+use super::fixture::Lake;
+
+const MORE: &str = "lake: more\nroles:\n  staff: {}\nusers:\n  eve: {roles: [staff], kind: human}\n";
+
+#[test]
+fn diff_apply_and_diff_again() {
+    let lake = Lake::start();
+    let file = lake.path("more.yaml");
+    fs::write(&file, MORE).unwrap();
+    let file = file.to_str().unwrap();
+    let run = |arguments: &[&str]| lake.run(&[arguments, &["-f", file, "--as", "admin"]].concat());
+
+    let diff = run(&["diff"]).exits(11);
+    assert!(
+        diff.text().contains("+ user eve\n") && diff.stderr.contains("created 2"),
+        "{diff:?}"
+    );
+    let dry = run(&["apply", "--dry-run"]).exits(0);
+    assert!(dry.text().contains("+ role staff\n"), "{dry:?}");
+    run(&["diff"]).exits(11);
+    run(&["apply", "--yes"]).exits(0);
+    let again = run(&["apply"]).exits(0);
+    assert_eq!((again.text(), again.stderr.trim_end()), ("", "lake more: unchanged 2"));
+    let same = run(&["diff", "-o", "json"]).exits(0);
+    assert_eq!(same.json()["counts"]["unchanged"], 2);
+}
+
+#[test]
+fn what_is_wrong_is_told_with_file_line_and_column() {
+    let lake = Lake::start();
+    let file = lake.path("wrong.yaml");
+    fs::write(
+        &file,
+        "lake: more\nusers:\n  eve: {rolls: [staff]}\n  abe: {roles: [nobody]}\n",
+    )
+    .unwrap();
+    let file = file.to_str().unwrap();
+    let ran = lake.run(&["apply", "-f", file, "--as", "admin"]).exits(1);
+    assert!(ran.stderr.contains("wrong.yaml:3:"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("CONFIGURATION_INVALID"), "{}", ran.stderr);
+    let ran = lake.run(&["apply", "-f", file, "--as", "admin", "-o", "json"]).exits(1);
+    let envelope: Value = serde_json::from_str(&ran.stderr).unwrap();
+    assert_eq!(envelope["problems"][0]["line"], 3);
+    lake.run(&["apply", "-f", file, "--as", "ana"]).exits(4);
+}
+
+#[test]
+fn what_is_exported_changes_nothing_when_applied() {
+    let lake = Lake::start();
+    let folder = lake.path("out");
+    let folder = folder.to_str().unwrap();
+    lake.run(&["export", "--lake", "acme", "-o", folder, "--as", "admin"])
+        .exits(0);
+    assert!(
+        fs::read_to_string(lake.path("out/lake.yaml"))
+            .unwrap()
+            .contains("lake.sales.orders")
+    );
+    lake.run(&["diff", "-f", folder, "--as", "admin"]).exits(0);
+    let printed = lake
+        .run(&["export", "--lake", "acme", "--kind", "user", "bob", "--as", "admin"])
+        .exits(0);
+    assert!(
+        printed.text().contains("bob") && !printed.text().contains("ana"),
+        "{}",
+        printed.text()
+    );
+}

@@ -1,0 +1,45 @@
+//! Which policies hold under a snapshot? Published once per catalog version and kept for the newest.
+
+use std::sync::{Arc, Mutex};
+
+use lakegate_catalog::snapshot::Snapshot;
+use lakegate_policy::PolicySet;
+
+use crate::{
+    entities::{self, Governor},
+    error::{QueryError, Result},
+};
+
+/// The policy set of the newest version seen.
+#[derive(Debug, Default)]
+pub struct Published {
+    newest: Mutex<Option<(i64, Arc<PolicySet>)>>,
+}
+
+impl Published {
+    /// Decisions under a snapshot.
+    ///
+    /// # Errors
+    /// When the stored policies do not publish: then nothing is decided at all.
+    pub fn governor(&self, snapshot: &Arc<Snapshot>) -> Result<Governor> {
+        Ok(Governor::new(Arc::clone(snapshot), self.policies(snapshot)?))
+    }
+
+    fn policies(&self, snapshot: &Arc<Snapshot>) -> Result<Arc<PolicySet>> {
+        let mut newest = self.newest.lock().map_err(|_| QueryError::internal("the policy lock is poisoned"))?;
+        if let Some((version, set)) = newest.as_ref()
+            && *version == snapshot.version
+        {
+            return Ok(Arc::clone(set));
+        }
+        let set = entities::publish(snapshot).map(Arc::new).map_err(|problems| {
+            let text = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            QueryError::internal(format!("the stored policies do not publish: {text}"))
+        })?;
+        // An older snapshot, read by a slow statement, never replaces the set of a newer one.
+        if newest.as_ref().is_none_or(|(version, _)| *version < snapshot.version) {
+            *newest = Some((snapshot.version, Arc::clone(&set)));
+        }
+        Ok(set)
+    }
+}
