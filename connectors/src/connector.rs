@@ -111,7 +111,9 @@ pub struct PlanResponse {
     pub schema: SchemaRef,
     pub estimate: Statistics,
     pub consistency: Consistency,
-    /// About `Guard::rows` and all masks together.
+    /// About `Guard::rows` and all masks together. Unless it is `Exact`, rows that the guard hides are sent by the source; the
+    /// relational connectors decode of them the guard's own columns only, where these are in the output, so that no value
+    /// of theirs fails the scan.
     pub guard: Pushdown,
     /// Positional, as `ScanSpec::filter`.
     pub filter: Vec<Pushdown>,

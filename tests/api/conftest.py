@@ -56,11 +56,13 @@ class Answer:
 class Server:
     """A running `lakegate serve`."""
 
-    def __init__(self, folder: Path, apply: list[Path], environment: dict[str, str]):
+    def __init__(self, folder: Path, apply: list[Path], config: Path | None, environment: dict[str, str]):
         self.folder = folder
         ready = folder / "ready.json"
         command = [str(BINARY), "serve", "--http", "127.0.0.1:0", "--management", "127.0.0.1:0", "--data",
                    str(folder / "data"), "--apply", *map(str, apply), "--ready-file", str(ready)]
+        if config is not None:
+            command += ["--config", str(config)]
         environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "LAKEGATE__DRAIN__DELAY_SECONDS": "0", **environment}
         self.log = folder / "server.log"
         self.process = Process("lakegate", command, self.log, env=environment)
@@ -94,11 +96,11 @@ class Server:
 
 @pytest.fixture(scope="module")
 def serve(tmp_path_factory):
-    """Starts servers: `serve(apply=[…], environment={…})`; all end with the module."""
+    """Starts servers: `serve([lake files], NAME=value)`; all end with the module."""
     started: list[Server] = []
 
-    def start(apply: list[Path], **environment: str) -> Server:
-        server = Server(tmp_path_factory.mktemp("server"), apply, environment)
+    def start(apply: list[Path], config: Path | None = None, **environment: str) -> Server:
+        server = Server(tmp_path_factory.mktemp("server"), apply, config, environment)
         started.append(server)
         return server
 

@@ -1,5 +1,7 @@
 """Does a token of a real provider (Keycloak) say who somebody is, from log-in to rows? Skipped without LAKEGATE_TEST_OIDC_*."""
 
+import base64
+import json
 import os
 
 import pytest
@@ -47,8 +49,6 @@ def access() -> str:
 
 @pytest.fixture(scope="module")
 def server(serve, tmp_path_factory, access):
-    import base64
-    import json
     part = access.split(".")[1]
     claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     folder = tmp_path_factory.mktemp("lake")
@@ -58,7 +58,7 @@ def server(serve, tmp_path_factory, access):
     audience = os.environ["LAKEGATE_TEST_OIDC_AUDIENCE"]
     config = folder / "lakegate.toml"
     config.write_text(f'[[auth.oidc]]\nissuer = "{ISSUER}"\naudience = "{audience}"\n')
-    return serve([folder / "lake.yaml"], LAKEGATE_CONFIG=str(config), LAKEGATE_TEST_CONFIG=str(config))
+    return serve([folder / "lake.yaml"], config)
 
 
 def ask(server, bearer: str, sql: str = "SELECT id, v FROM lake.t.x") -> requests.Response:

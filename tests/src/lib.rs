@@ -15,3 +15,5 @@ pub mod sqlite;
 
 pub mod fixture;
 pub mod slt;
+
+pub mod fuzz;

@@ -44,13 +44,21 @@ pub struct PolicyRead<'a> {
 ///
 /// # Errors
 /// `CORRUPT_FILE` for a file that cannot be opened, and those of the store.
-pub async fn policy_bytes(read: &PolicyRead<'_>, store: &Arc<dyn ObjectStore>, cache: &Arc<MetadataCache>) -> Result<u64> {
+pub async fn policy_bytes(
+    read: &PolicyRead<'_>,
+    store: &Arc<dyn ObjectStore>,
+    cache: &Arc<MetadataCache>,
+) -> Result<u64> {
     if read.table.format != Format::Parquet {
         return Ok(read.files.files.iter().map(|file| file.object_meta.size).sum());
     }
     let raw = raw_schema(read.table);
-    let names: BTreeSet<String> =
-        read.columns.iter().filter_map(|at| raw.fields().get(*at)).map(|field| field.name().to_lowercase()).collect();
+    let names: BTreeSet<String> = read
+        .columns
+        .iter()
+        .filter_map(|at| raw.fields().get(*at))
+        .map(|field| field.name().to_lowercase())
+        .collect();
     let predicate = read.policy.and_then(|policy| prunable(policy, &raw));
     let store_id = store_url(&read.table.connection)?;
     let sizes: Vec<u64> = stream::iter(read.files.files.clone())
@@ -67,7 +75,12 @@ pub async fn policy_bytes(read: &PolicyRead<'_>, store: &Arc<dyn ObjectStore>, c
     Ok(sizes.into_iter().sum())
 }
 
-fn bytes_of(footer: &Footer, names: &BTreeSet<String>, predicate: Option<&Arc<dyn PhysicalExpr>>, raw: &SchemaRef) -> u64 {
+fn bytes_of(
+    footer: &Footer,
+    names: &BTreeSet<String>,
+    predicate: Option<&Arc<dyn PhysicalExpr>>,
+    raw: &SchemaRef,
+) -> u64 {
     let metadata = &footer.metadata;
     let kept = predicate.and_then(|predicate| kept_row_groups(metadata, predicate, raw));
     let chunks: u64 = metadata
@@ -77,7 +90,11 @@ fn bytes_of(footer: &Footer, names: &BTreeSet<String>, predicate: Option<&Arc<dy
         .filter(|(index, _)| kept.as_ref().is_none_or(|kept| kept.contains(index)))
         .flat_map(|(_, group)| group.columns())
         .filter(|chunk| {
-            chunk.column_path().parts().first().is_some_and(|root| names.contains(&root.to_lowercase()))
+            chunk
+                .column_path()
+                .parts()
+                .first()
+                .is_some_and(|root| names.contains(&root.to_lowercase()))
         })
         .map(|chunk| u64::try_from(chunk.compressed_size()).unwrap_or_default())
         .sum();
@@ -100,7 +117,10 @@ fn kept_row_groups(
     if !same {
         return None;
     }
-    let pruning = PruningPredicateBuilder::new().with_file_schema(Arc::clone(raw)).try_build(Arc::clone(predicate)).ok()?;
+    let pruning = PruningPredicateBuilder::new()
+        .with_file_schema(Arc::clone(raw))
+        .try_build(Arc::clone(predicate))
+        .ok()?;
     let metrics = ParquetFileMetrics::new(0, "", &ExecutionPlanMetricsSet::new());
     let groups = metadata.row_groups();
     let mut filter = RowGroupAccessPlanFilter::new(ParquetAccessPlan::new_all(groups.len()));

@@ -61,7 +61,8 @@ pub struct FileScan<'a> {
 /// Builds the plan of a scan; its schema is the projection of `raw_schema`.
 ///
 /// Errors while it runs are `DataFusionError`s in which `ConnectorError::find` finds ours: `CORRUPT_FILE`,
-/// `TYPE_MISMATCH`, `AMBIGUOUS_COLUMN` and those of the store, all with the file's name in `file()`.
+/// `TYPE_MISMATCH`, `AMBIGUOUS_COLUMN`, `VALUE_MISMATCH` (Parquet, unrestricted) and those of the store, all with the
+/// file's name in `file()`.
 ///
 /// # Errors
 /// `SOURCE_INVALID_REQUEST` if the projection names columns that are not there.

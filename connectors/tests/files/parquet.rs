@@ -195,14 +195,17 @@ async fn a_narrower_type_fails_at_the_value_or_for_the_restricted_at_once() {
     assert_eq!(lake.read(&table).await.expect("rows"), "n,m\n1,1\n2,2");
     lake.parquet("u/a", &[rows(vec![1, 1 << 40])], 10);
     let wide = lake.table("u", Format::Parquet, &columns);
-    lake.read(&wide).await.expect_err("a value that does not fit");
+    let error = lake.read(&wide).await.expect_err("a value that does not fit");
+    assert_eq!(ours(&error).code(), "VALUE_MISMATCH");
     lake.restricted = true;
     // Whatever the values are: the same answer.
     for table in [&table, &wide] {
         let error = lake.read(table).await.expect_err("type");
         assert_eq!(ours(&error).code(), "TYPE_MISMATCH");
         let files = lake.list(table).await;
-        lake.scan(table, &files, vec![1], None, vec![]).await.expect("other column");
+        lake.scan(table, &files, vec![1], None, vec![])
+            .await
+            .expect("other column");
     }
 }
 

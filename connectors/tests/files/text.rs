@@ -176,14 +176,20 @@ async fn no_value_fails_the_scan() {
     lake.write("j/f", "{\"region\":\"DE\"}\n{\"region\":\"US\",\n");
     let lines = lake.table("j", Format::Ndjson, &columns[..1]);
     for table in [&table, &lines] {
-        assert_eq!(ours(&lake.read(table).await.expect_err("malformed")).code(), "CORRUPT_FILE");
+        assert_eq!(
+            ours(&lake.read(table).await.expect_err("malformed")).code(),
+            "CORRUPT_FILE"
+        );
     }
     lake.restricted = true;
     assert_eq!(lake.read(&table).await.expect("rows"), "region,note,n\nDE,x,1");
     assert_eq!(lake.read(&lines).await.expect("rows"), "region\nDE");
     // The damage of a whole file stays an error.
     lake.write("c/f", "region,note,n\nDE,x,1\nUS,\"x,2\n");
-    assert_eq!(ours(&lake.read(&table).await.expect_err("open quote")).code(), "CORRUPT_FILE");
+    assert_eq!(
+        ours(&lake.read(&table).await.expect_err("open quote")).code(),
+        "CORRUPT_FILE"
+    );
 }
 
 #[tokio::test]

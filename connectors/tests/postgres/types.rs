@@ -5,9 +5,17 @@ use arrow::{
     datatypes::{DataType, IntervalUnit, TimeUnit},
     util::display::array_value_to_string,
 };
-use lakegate_connectors::error::ConnectorErrorKind;
+use datafusion::common::ScalarValue;
+use lakegate_connectors::{
+    capability::Pushdown,
+    error::ConnectorErrorKind,
+    predicate::{CompareOp, Predicate},
+};
 
-use crate::server::{EXTRAS, Server};
+use crate::{
+    relational::{guard, read, scan, table},
+    server::{EXTRAS, Server},
+};
 
 fn cells(batch: &RecordBatch, column: usize) -> Vec<String> {
     let column = batch.column(column);
@@ -178,7 +186,10 @@ async fn what_does_not_fit_is_an_error_that_names_the_column() {
         ("time", "'24:00'"),
         ("interval", "'9999999 hours'"),
     ];
-    let mut sql = String::new();
+    let mut sql = String::from(
+        "CREATE TABLE hidden (id int, region char(2), odd numeric);
+         INSERT INTO hidden VALUES (1, 'DE', 1.5), (2, 'US', 'NaN');",
+    );
     for (number, (kind, value)) in wrong.iter().enumerate() {
         sql.push_str(&format!(
             "CREATE TABLE t{number} (ok int, odd {kind}); INSERT INTO t{number} VALUES (1, {value});"
@@ -198,4 +209,16 @@ async fn what_does_not_fit_is_an_error_that_names_the_column() {
             "{error:?}"
         );
     }
+    // Blank-padded text is not compared at the server: the hidden row comes, and is not decoded.
+    let cx = server.context();
+    let spec = table(&server.connector, &cx, "misfits", "hidden").await.unwrap();
+    let visible = guard(Predicate::compare("region", CompareOp::Eq, ScalarValue::from("DE")));
+    let (planned, rows) = read(
+        &server.connector,
+        &cx,
+        scan(&spec, &["id", "region", "odd"], visible, vec![]),
+    )
+    .await
+    .unwrap();
+    assert_eq!((planned.guard, rows.num_rows()), (Pushdown::Unsupported, 1));
 }

@@ -26,7 +26,7 @@ pub struct Statement {
     /// Database of one-part names
     #[arg(long, value_name = "DATABASE")]
     database: Option<String>,
-    /// Value of the next `?`: a JSON number, string, true, false or null; anything else is a text
+    /// Value of the next parameter (`$1`, `$2`, …): a JSON number, string, true, false or null; anything else is a text
     #[arg(long = "param", value_name = "VALUE", allow_hyphen_values = true)]
     parameters: Vec<String>,
     /// Cancel the query when it would scan more than this

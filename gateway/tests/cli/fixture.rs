@@ -82,7 +82,7 @@ impl From<Output> for Ran {
         Self {
             code: output.status.code().unwrap_or(-1),
             stdout: output.stdout,
-            stderr: String::from_utf8(output.stderr).unwrap(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
     }
 }

@@ -37,10 +37,9 @@ fn the_help_of_every_command_is_as_agreed() {
         fs::write(&golden, &text).unwrap();
     }
     let stored = fs::read_to_string(&golden).unwrap_or_default();
-    assert_eq!(
-        stored, text,
-        "run `UPDATE_GOLDEN=1 cargo test -p lakegate --test cli` and look at the difference"
-    );
+    let other = stored.lines().zip(text.lines()).find(|(stored, now)| stored != now);
+    let remedy = "run `UPDATE_GOLDEN=1 cargo test -p lakegate --test cli` and look at the difference";
+    assert!(stored == text, "{other:?}: {remedy}");
 }
 
 #[test]

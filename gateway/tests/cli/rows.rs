@@ -89,7 +89,7 @@ fn a_statement_comes_from_a_flag_a_file_or_the_standard_input() {
     let piped = lake.run_with(&["sql", "--as", "ana", "-o", "tsv"], "select 7 as n");
     assert_eq!(piped.exits(0).text(), "n\n7\n");
     let bound = lake.sql(
-        "select count(*) as n from lake.sales.orders where id < ?",
+        "select count(*) as n from lake.sales.orders where id < $1",
         &["--param", "5", "-o", "tsv"],
     );
     assert_eq!(bound.exits(0).text(), "n\n1\n");

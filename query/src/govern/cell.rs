@@ -13,6 +13,7 @@ use datafusion::{
     error::{DataFusionError, Result},
     logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility},
 };
+use lakegate_connectors::files::{DecodedJson, decode_json_column};
 
 use crate::error::{ErrorCode, QueryError};
 
@@ -25,6 +26,15 @@ pub(super) enum CellFunction {
     Keep,
     /// (text): its value in the declared type; a text that has none fails, naming the column only.
     Convert { column: String, to: DataType },
+    /// (JSON text): what stands at a path in it, in the declared type; a text that does not fit fails, naming the column
+    /// only. What stands beside the path, hidden fields perhaps, is not looked at.
+    Decode {
+        column: String,
+        path: Vec<String>,
+        to: DataType,
+    },
+    /// (JSON text): the same, NULL where the text does not fit.
+    TryDecode { path: Vec<String>, to: DataType },
     /// (raw struct, all fields clear, field …): NULL where the raw struct is and every field may be seen.
     Struct(Fields),
 }
@@ -46,6 +56,14 @@ impl CellFunction {
                 Ok(nullif(value, &hidden)?)
             }
             (Self::Convert { column, to }, [text]) => converted(text, column, to),
+            (Self::Decode { column, path, to }, [text]) => {
+                let decoded = decoded(text, path, to)?;
+                if decoded.misfits > 0 {
+                    return Err(misfit(column, to));
+                }
+                Ok(decoded.values)
+            }
+            (Self::TryDecode { path, to }, [text]) => Ok(decoded(text, path, to)?.values),
             (Self::Struct(fields), [raw, clear, members @ ..]) => {
                 let clear = truth(clear)?;
                 let nulls = NullBuffer::from_iter((0..rows).map(|row| !(raw.is_null(row) && clear.value(row))));
@@ -82,14 +100,20 @@ fn converted(text: &ArrayRef, column: &str, to: &DataType) -> Result<ArrayRef> {
     if values.null_count() == text.null_count() {
         return Ok(values);
     }
+    Err(misfit(column, to))
+}
+
+fn decoded(text: &ArrayRef, path: &[String], to: &DataType) -> Result<DecodedJson> {
+    let texts = text.as_string_opt::<i32>().ok_or_else(broken)?;
+    Ok(decode_json_column(texts, path, to)?)
+}
+
+fn misfit(column: &str, to: &DataType) -> DataFusionError {
     let message = format!(
         "column `{column}` holds a value that is not a valid {}",
         crate::type_name::type_text(to)
     );
-    Err(DataFusionError::External(Box::new(QueryError::new(
-        ErrorCode::InvalidCast,
-        message,
-    ))))
+    DataFusionError::External(Box::new(QueryError::new(ErrorCode::InvalidCast, message)))
 }
 
 fn broken() -> DataFusionError {
@@ -114,7 +138,9 @@ impl ScalarUDFImpl for CellUdf {
     fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
         Ok(match &self.function {
             CellFunction::Choose | CellFunction::Keep => arguments.get(1).cloned().unwrap_or(DataType::Null),
-            CellFunction::Convert { to, .. } => to.clone(),
+            CellFunction::Convert { to, .. } | CellFunction::Decode { to, .. } | CellFunction::TryDecode { to, .. } => {
+                to.clone()
+            }
             CellFunction::Struct(fields) => DataType::Struct(fields.clone()),
         })
     }
@@ -135,7 +161,7 @@ impl ScalarUDFImpl for CellUdf {
 
 #[cfg(test)]
 mod tests {
-    use datafusion::arrow::array::{Int64Array, StringArray};
+    use datafusion::arrow::array::{BinaryArray, Int64Array, StringArray};
 
     use super::*;
 
@@ -155,5 +181,46 @@ mod tests {
             &values,
             &(Arc::new(Int64Array::from(vec![Some(1), None, None])) as ArrayRef)
         );
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_fail_only_where_they_are_shown() {
+        let bytes: ArrayRef = Arc::new(BinaryArray::from(vec![&b"a"[..], b"\xff"]));
+        let convert = CellFunction::Convert {
+            column: "note".to_owned(),
+            to: DataType::Utf8,
+        };
+        assert!(convert.evaluate(&[Arc::clone(&bytes)], 2).is_err());
+        let clear: ArrayRef = Arc::new(BooleanArray::from(vec![true, false]));
+        let kept = CellFunction::Keep.evaluate(&[clear, bytes], 2).unwrap();
+        let values = convert.evaluate(&[kept], 2).unwrap();
+        assert_eq!(
+            &values,
+            &(Arc::new(StringArray::from(vec![Some("a"), None])) as ArrayRef)
+        );
+    }
+
+    #[test]
+    fn a_field_of_a_json_text_is_decoded_without_its_siblings() {
+        let texts: ArrayRef = Arc::new(StringArray::from(vec![
+            Some(r#"{"zip": 1, "street": ["CANARY"]}"#),
+            Some(r#"{"zip": "CANARY"}"#),
+            Some("5"),
+            None,
+        ]));
+        let (path, to) = (vec!["zip".to_owned()], DataType::Int64);
+        let decode = CellFunction::Decode {
+            column: "addr".to_owned(),
+            path: path.clone(),
+            to: to.clone(),
+        };
+        let error = decode.evaluate(&[Arc::clone(&texts)], 4).unwrap_err().to_string();
+        assert!(error.contains("`addr`") && !error.contains("CANARY"), "{error}");
+        let expected: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), None, None, None]));
+        let tried = CellFunction::TryDecode { path, to };
+        assert_eq!(&tried.evaluate(&[Arc::clone(&texts)], 4).unwrap(), &expected);
+        let clear: ArrayRef = Arc::new(BooleanArray::from(vec![true, false, false, true]));
+        let kept = CellFunction::Keep.evaluate(&[clear, texts], 4).unwrap();
+        assert_eq!(&decode.evaluate(&[kept], 4).unwrap(), &expected);
     }
 }

@@ -15,6 +15,7 @@ use lakegate_policy::{Clear, RowScope};
 
 use self::filter::CompiledFilter;
 use super::{
+    cell::CellFunction,
     leakproof::ClearColumns,
     row_filter::{FilterInputs, all, any, binary, raw_column},
 };
@@ -29,7 +30,7 @@ use crate::{
 pub(super) struct SourceColumns {
     /// Names of the source, declared types.
     pub(super) declared: SchemaRef,
-    /// As the scan yields them: text formats give text for scalars.
+    /// As the scan yields them: text formats give bytes for text, and text for everything else (JSON for nested columns).
     pub(super) raw: SchemaRef,
 }
 
@@ -213,9 +214,14 @@ impl<'a> Compiler<'a> {
         if !self.source.is_text_for(at) {
             return Some(raw);
         }
+        let declared = self.source.declared_type(at)?.clone();
+        if declared.is_nested() {
+            let (path, to) = (Vec::new(), declared);
+            return Some(CellFunction::TryDecode { path, to }.call(vec![raw]));
+        }
         Some(Expr::TryCast(datafusion::logical_expr::TryCast::new(
             Box::new(raw),
-            self.source.declared_type(at)?.clone(),
+            declared,
         )))
     }
 

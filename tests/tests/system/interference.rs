@@ -123,8 +123,7 @@ async fn run_all(place: Place) {
     for sql in ALICE {
         let seen = observe(&canaries, "alice", sql).await;
         let (other, none) = (observe(&others, "alice", sql).await, observe(&nothing, "alice", sql).await);
-        // Plans tell whether there is a file: see `a_plan_does_not_tell_of_hidden_files`.
-        if seen != other || seen.answer != none.answer {
+        if seen != other || seen != none {
             differences.push(format!("{sql}\n--- canaries\n{seen:?}\n--- others\n{other:?}\n--- nothing\n{none:?}"));
         }
         if let Some(found) = CANARIES.into_iter().find(|canary| !sql.contains(*canary) && format!("{seen:?}").contains(*canary)) {
@@ -135,19 +134,6 @@ async fn run_all(place: Place) {
     for sql in CAROL {
         let seen = format!("{:?}", observe(&canaries, "carol", sql).await);
         assert!(!seen.contains("CANARY") && !seen.contains("31337"), "{sql}: {seen}");
-    }
-}
-
-/// P3: how many files hold rows that one may not see is nobody's business.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "open: the partition count of a governed scan follows the hidden files, and EXPLAIN shows it"]
-async fn a_plan_does_not_tell_of_hidden_files() {
-    for place in Place::ALL {
-        let canaries = fixture::world(place, Hidden::Canaries).await;
-        let nothing = fixture::world(place, Hidden::Nothing).await;
-        for sql in ALICE {
-            assert_eq!(observe(&canaries, "alice", sql).await, observe(&nothing, "alice", sql).await, "{place:?} {sql}");
-        }
     }
 }
 

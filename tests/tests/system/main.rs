@@ -20,6 +20,7 @@ mod change;
 mod plain;
 
 mod csv;
+mod deadline;
 mod json;
 mod listing;
 mod parquet;

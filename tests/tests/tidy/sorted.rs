@@ -43,7 +43,8 @@ fn entries(start: usize, lines: &[&str]) -> Vec<(usize, String)> {
                 .into_iter()
                 .for_each(|(_, entry)| entry.push_str(line.trim()));
         } else if !line.trim().starts_with(['/', '#', ')', ']', '}']) {
-            entries.push((number, line.trim().to_owned()));
+            // Who may see an entry is not its name.
+            entries.push((number, line.trim().trim_start_matches("pub(crate) ").trim_start_matches("pub ").to_owned()));
         }
     }
     entries

@@ -144,7 +144,7 @@ fn refusal(declared: &Field, physical: &DataType, restricted: bool) -> Option<St
 }
 
 /// May a column of type `from` be read as `to`? Equal, wider, or the same thing written another way; a narrower integer or
-/// decimal fails at the value that does not fit.
+/// decimal fails at the value that does not fit: not for the restricted, see `holds`.
 fn readable(from: &DataType, to: &DataType) -> bool {
     if let DataType::Dictionary(_, value) = from {
         return readable(value, to);

@@ -11,10 +11,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::{
-    Decoder, Wanted,
-    rows::Rows,
-};
+use super::{Decoder, Wanted, rows::Rows};
 use crate::error::{ConnectorError, ConnectorErrorKind, Result};
 
 /// Longest line.

@@ -85,7 +85,11 @@ impl Answer {
         let mut headers: Vec<(String, String)> = headers
             .map(|(name, value)| {
                 let value = String::from_utf8_lossy(value.as_bytes());
-                let value = if name.as_str() == "traceparent" { without_ids(&value) } else { neutral(&value) };
+                let value = if name.as_str() == "traceparent" {
+                    without_ids(&value)
+                } else {
+                    neutral(&value)
+                };
                 (name.to_string(), value)
             })
             .collect();
@@ -111,7 +115,9 @@ impl Answer {
 
 /// A `traceparent` is version, two ids and flags.
 fn without_ids(traceparent: &str) -> String {
-    let parts = traceparent.split('-').map(|part| if part.len() > 2 { "ID" } else { part });
+    let parts = traceparent
+        .split('-')
+        .map(|part| if part.len() > 2 { "ID" } else { part });
     parts.collect::<Vec<_>>().join("-")
 }
 

@@ -29,8 +29,9 @@ struct Place<'a> {
     column: &'a Column,
     /// Position among the source's columns.
     at: usize,
-    /// Names on the path of the leaves that are behind us.
-    depth: usize,
+    /// Names on the path of the leaves that are behind us, as the source spells them.
+    path: &'a [String],
+    /// The value here; in a column that comes as text, the text of the whole column.
     raw: &'a Expr,
     data_type: &'a DataType,
 }
@@ -72,7 +73,11 @@ impl Compiler<'_> {
         let nullable = self.source.raw.fields().get(at).is_none_or(|field| field.is_nullable());
         let shown = if always {
             let raw = raw_column(&name);
-            let cell = if text { converted(column, raw, &declared) } else { raw };
+            let cell = if text {
+                converted(column, raw, &[], &declared)
+            } else {
+                raw
+            };
             Shown {
                 cell,
                 data_type: declared.clone(),
@@ -83,7 +88,7 @@ impl Compiler<'_> {
                 Place {
                     column,
                     at,
-                    depth: 0,
+                    path: &[],
                     raw: &raw_column(&name),
                     data_type: &declared,
                 },
@@ -102,7 +107,7 @@ impl Compiler<'_> {
     /// A column or a field of one; `None`: nothing of it is visible.
     fn part(&mut self, place: Place<'_>, decided: &[Decided]) -> Result<Option<Shown>> {
         match (place.data_type, decided) {
-            (_, [(path, access)]) if path.len() == place.depth => self.leaf(place, access),
+            (_, [(path, access)]) if path.len() == place.path.len() => self.leaf(place, access),
             (DataType::Struct(members), _) => self.composed(place, members, decided),
             // The source has another shape than the catalog says.
             _ => Err(self.unfit()),
@@ -110,23 +115,29 @@ impl Compiler<'_> {
     }
 
     fn composed(&mut self, place: Place<'_>, members: &Fields, decided: &[Decided]) -> Result<Option<Shown>> {
+        let text = self.source.is_text_for(place.at);
         let (mut fields, mut cells, mut clear) = (Vec::new(), Vec::new(), lit(true));
         for member in members {
             let below: Vec<Decided> = decided
                 .iter()
                 .filter(|(path, _)| {
-                    path.get(place.depth)
+                    path.get(place.path.len())
                         .is_some_and(|name| name.to_lowercase() == member.name().to_lowercase())
                 })
                 .cloned()
                 .collect();
-            let value = FilterFunction::Field(member.name().clone()).call(vec![place.raw.clone()]);
+            let path: Vec<String> = place.path.iter().chain([member.name()]).cloned().collect();
+            let value = if text {
+                place.raw.clone()
+            } else {
+                FilterFunction::Field(member.name().clone()).call(vec![place.raw.clone()])
+            };
             let shown = if below.is_empty() {
                 None
             } else {
                 self.part(
                     Place {
-                        depth: place.depth + 1,
+                        path: &path,
                         raw: &value,
                         data_type: member.data_type(),
                         ..place
@@ -149,7 +160,13 @@ impl Compiler<'_> {
             return Ok(None);
         }
         let fields = Fields::from(fields);
-        let arguments = [place.raw.clone(), clear.clone()].into_iter().chain(cells).collect();
+        let raw = if text && !place.path.is_empty() {
+            let (path, to) = (place.path.to_vec(), place.data_type.clone());
+            CellFunction::TryDecode { path, to }.call(vec![place.raw.clone()])
+        } else {
+            place.raw.clone()
+        };
+        let arguments = [raw, clear.clone()].into_iter().chain(cells).collect();
         let cell = CellFunction::Struct(fields.clone()).call(arguments);
         Ok(Some(Shown {
             cell,
@@ -162,15 +179,21 @@ impl Compiler<'_> {
         let Place {
             column,
             at,
+            path,
             raw,
             data_type,
-            ..
         } = place;
         if !access.is_visible() {
             return Ok(None);
         }
         let text = self.source.is_text_for(at);
-        let typed = |raw: Expr| if text { converted(column, raw, data_type) } else { raw };
+        let typed = |raw: Expr| {
+            if text {
+                converted(column, raw, path, data_type)
+            } else {
+                raw
+            }
+        };
         let other = match &access.mask {
             MaskChoice::Mask(id) => {
                 // A masked column is a policy column: its bad values never come this far.
@@ -209,12 +232,19 @@ impl Compiler<'_> {
     }
 }
 
-fn converted(column: &Column, raw: Expr, data_type: &DataType) -> Expr {
-    CellFunction::Convert {
-        column: column.name.clone(),
-        to: data_type.clone(),
-    }
-    .call(vec![raw])
+/// What a text holds at a path; nested values come as JSON.
+fn converted(column: &Column, raw: Expr, path: &[String], data_type: &DataType) -> Expr {
+    let (column, to) = (column.name.clone(), data_type.clone());
+    let function = if path.is_empty() && !to.is_nested() {
+        CellFunction::Convert { column, to }
+    } else {
+        CellFunction::Decode {
+            column,
+            path: path.to_vec(),
+            to,
+        }
+    };
+    function.call(vec![raw])
 }
 
 fn null(data_type: &DataType) -> Expr {
