@@ -305,6 +305,7 @@ async fn run(cx: &ApplyContext<'_>, plan: &Plan<'_>, options: ApplyOptions) -> R
         let wanted = |name: &str| options.prune || named.contains(&name.to_lowercase());
         let partitions = partitions(cx.store, &before, wanted).await?;
         let mut draft = Draft::new(before, partitions, plan.writer.clone());
+        draft.lists_names = matches!(cx.by, Applier::Operator);
         draft.problems = plan.problems.clone();
         check::check(&check_context(cx, plan), &mut draft, plan.lake).await;
         if let Some((kind, id)) = &plan.removed {

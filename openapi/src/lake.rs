@@ -29,7 +29,6 @@ pub struct ApplyLake {
 
 /// What an apply did, or would do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct LakeApplied {
     pub lake: String,
     /// Epoch from now on; of a dry run the one that it was computed on.
@@ -45,7 +44,6 @@ pub struct LakeApplied {
 
 /// One object, and what happens to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct LakeChange {
     /// `table`, `data-filter`, …
     pub kind: String,
@@ -58,7 +56,6 @@ pub struct LakeChange {
 
 /// How many of each.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct LakeCounts {
     pub created: u64,
     pub updated: u64,
@@ -68,7 +65,6 @@ pub struct LakeCounts {
 
 /// What `columns: infer` found for a table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct InferredTable {
     pub table: String,
     pub columns: Vec<InferredColumn>,
@@ -76,7 +72,6 @@ pub struct InferredTable {
 
 /// A column that was found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct InferredColumn {
     pub name: String,
     #[serde(rename = "type")]
@@ -85,7 +80,6 @@ pub struct InferredColumn {
 
 /// A lake as files; applying them changes nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct LakeExported {
     pub lake: String,
     pub files: Vec<LakeFile>,

@@ -175,7 +175,9 @@ impl Discovery {
                 match self.refresh(Arc::clone(&snapshot), &name).await {
                     Ok(newer) => snapshot = newer,
                     // One table that cannot be described hides no other, and shows itself to nobody.
-                    Err(error) => tracing::warn!(table = %name, cause = %error.log_text(), "a table cannot be described"),
+                    Err(error) => {
+                        tracing::warn!(table = %name, cause = %error.log_text(), "a table cannot be described")
+                    }
                 }
             }
         }

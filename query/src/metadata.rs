@@ -42,7 +42,11 @@ impl Asked<'_> {
     /// Decisions over the newest snapshot, after the discovered catalog of that name was listed at its source. A source
     /// that cannot be listed is told to those who may describe the catalog; others see what is known of it.
     async fn listed(&self, catalog: &str, database: Option<&str>) -> Result<Governor> {
-        let snapshot = match self.discovery.list(Arc::clone(self.governor.snapshot()), catalog, database).await {
+        let snapshot = match self
+            .discovery
+            .list(Arc::clone(self.governor.snapshot()), catalog, database)
+            .await
+        {
             Ok(snapshot) => snapshot,
             Err(error) => {
                 let found = self.governor.snapshot().find_catalog(catalog);
@@ -82,7 +86,13 @@ fn attempt(asked: &Asked<'_>, resource: &str, error: Option<&QueryError>) -> Aud
         query_id: Some(asked.cx.query.clone()),
         decision: if error.is_some() { "deny" } else { "allow" }.to_owned(),
         outcome: error.map_or("ok", |error| error.code.text()).to_owned(),
-        ..event(&asked.cx.caller, "query.attempt", "Describe", resource, &asked.cx.snapshot)
+        ..event(
+            &asked.cx.caller,
+            "query.attempt",
+            "Describe",
+            resource,
+            &asked.cx.snapshot,
+        )
     }
 }
 

@@ -18,7 +18,7 @@ use datafusion::{
         sqlparser::{
             dialect::GenericDialect,
             parser::ParserError,
-            tokenizer::{Tokenizer, TokenizerError},
+            tokenizer::{Token, TokenWithSpan, Tokenizer, TokenizerError},
         },
     },
 };
@@ -64,9 +64,10 @@ pub fn check_text(sql: &str) -> Result<()> {
 pub fn parse(sql: &str) -> Result<Parsed> {
     check_text(sql)?;
     let dialect = GenericDialect {};
-    let tokens = Tokenizer::new(&dialect, sql)
+    let mut tokens = Tokenizer::new(&dialect, sql)
         .tokenize_with_location()
         .map_err(|error| token_error(&error))?;
+    number_placeholders(&mut tokens);
     token_limits::check(&tokens)?;
     let mut statements = DFParserBuilder::new(tokens)
         .with_dialect(&dialect)
@@ -94,13 +95,32 @@ pub fn parse(sql: &str) -> Result<Parsed> {
     Ok(Parsed { kind, relations })
 }
 
+/// `?` is the next parameter, as in Athena: the first `$1`, the second `$2`, and so on.
+fn number_placeholders(tokens: &mut [TokenWithSpan]) {
+    let mut next = 0_usize;
+    for token in tokens {
+        if let Token::Placeholder(text) = &mut token.token
+            && text == "?"
+        {
+            next += 1;
+            *text = format!("${next}");
+        }
+    }
+}
+
 fn relations(statement: &EngineStatement) -> Result<BTreeSet<TableReference>> {
     let (relations, _) = resolve_table_references(statement, true).map_err(parser_error)?;
     let functions = table_functions::named_in(statement);
-    let relations: BTreeSet<_> =
-        relations.into_iter().filter(|relation| !functions.contains(relation.table()) || relation.schema().is_some()).collect();
+    let relations: BTreeSet<_> = relations
+        .into_iter()
+        .filter(|relation| !functions.contains(relation.table()) || relation.schema().is_some())
+        .collect();
     if relations.len() > MAX_RELATIONS {
-        return Err(token_limits::too_complex("relations in one statement", relations.len(), MAX_RELATIONS));
+        return Err(token_limits::too_complex(
+            "relations in one statement",
+            relations.len(),
+            MAX_RELATIONS,
+        ));
     }
     Ok(relations)
 }
@@ -185,8 +205,20 @@ mod tests {
     }
 
     #[test]
+    fn question_marks_are_numbered() {
+        let parsed = parse("SELECT ?, '?', x FROM t WHERE y = ?").unwrap();
+        let text = parsed.kind.query().unwrap().to_string();
+        assert_eq!(text, "SELECT $1, '?', x FROM t WHERE y = $2");
+    }
+
+    #[test]
     fn table_functions_are_no_relations() {
-        assert!(parse("SELECT * FROM generate_series(1, 3) g(x)").unwrap().relations.is_empty());
+        assert!(
+            parse("SELECT * FROM generate_series(1, 3) g(x)")
+                .unwrap()
+                .relations
+                .is_empty()
+        );
         assert_eq!(parse("SELECT * FROM range(3), t").unwrap().relations.len(), 1);
     }
 

@@ -27,8 +27,8 @@ use crate::{
     govern::{invariant, table::GovernedTable},
     metadata::{self, visible::Viewer},
     output, parameters,
-    published::Published,
     parse::{Parsed, StatementKind, token_limits::too_complex},
+    published::Published,
     resolve::{Defaults, Relation, Target, resolve},
     service::SubmitRequest,
     session::{QueryStores, Sessions, catalogs::GovernedCatalogs},
@@ -105,12 +105,21 @@ impl Planned {
 /// # Errors
 /// Everything that makes the statement fail before its first row.
 pub async fn plan(planner: &Planner<'_>, statement: Statement, attempts: &Attempts) -> Result<Planned> {
-    let Statement { mut cx, mut governor, parsed, request } = statement;
+    let Statement {
+        mut cx,
+        mut governor,
+        parsed,
+        request,
+    } = statement;
     let defaults = Defaults::of(&request, &cx.snapshot);
     if let StatementKind::Metadata(question) = &parsed.kind {
         let asked = planner.asked(&governor, &cx);
         let (schema, batches) = metadata::answer(&asked, question, &defaults, attempts).await?;
-        return Ok(Planned { cx, grants: Vec::new(), work: Work::Rows(schema, batches) });
+        return Ok(Planned {
+            cx,
+            grants: Vec::new(),
+            work: Work::Rows(schema, batches),
+        });
     }
     let resolved = resolve(&parsed, &defaults, Arc::clone(&cx.snapshot), planner.discovery).await?;
     if resolved.snapshot.version != cx.snapshot.version {
@@ -154,7 +163,12 @@ pub async fn plan(planner: &Planner<'_>, statement: Statement, attempts: &Attemp
 
 impl<'a> Planner<'a> {
     fn asked(&self, governor: &'a Governor, cx: &'a Arc<QueryContext>) -> metadata::Asked<'a> {
-        metadata::Asked { governor, cx, discovery: self.discovery, published: self.published }
+        metadata::Asked {
+            governor,
+            cx,
+            discovery: self.discovery,
+            published: self.published,
+        }
     }
 }
 
@@ -202,11 +216,17 @@ fn unreachable(cx: &QueryContext, governor: &Governor, name: &TableName, error: 
     let mut attempt = authorize::missing(cx, name);
     let viewer = Viewer::within(governor, cx);
     let snapshot = governor.snapshot();
-    let catalog = snapshot.find_catalog(&name.catalog).map(|found| ObjectRef::new("Catalog", found.id.as_str()));
+    let catalog = snapshot
+        .find_catalog(&name.catalog)
+        .map(|found| ObjectRef::new("Catalog", found.id.as_str()));
     let database = snapshot
         .find_database(&name.catalog, &name.database)
         .map(|found| ObjectRef::new("Database", found.id.as_str()));
-    if [catalog, database].iter().flatten().any(|container| viewer.may(Action::Describe, container)) {
+    if [catalog, database]
+        .iter()
+        .flatten()
+        .any(|container| viewer.may(Action::Describe, container))
+    {
         attempt.grant = Err(QueryError::new(error.code, error.message.clone()));
         attempt.event.outcome = error.code.text().to_owned();
     }

@@ -7,7 +7,10 @@ use crate::error::{QueryError, Result};
 /// Stack of a planning thread; deep trees are dropped there too.
 const PLANNING_STACK: usize = 64 * 1024 * 1024;
 
-#[expect(clippy::disallowed_methods, reason = "the thread is the planner's own: no worker is blocked")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the thread is the planner's own: no worker is blocked"
+)]
 fn wait<T>(handle: &Handle, work: impl Future<Output = T>) -> T {
     handle.block_on(work)
 }

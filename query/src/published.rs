@@ -26,7 +26,10 @@ impl Published {
     }
 
     fn policies(&self, snapshot: &Arc<Snapshot>) -> Result<Arc<PolicySet>> {
-        let mut newest = self.newest.lock().map_err(|_| QueryError::internal("the policy lock is poisoned"))?;
+        let mut newest = self
+            .newest
+            .lock()
+            .map_err(|_| QueryError::internal("the policy lock is poisoned"))?;
         if let Some((version, set)) = newest.as_ref()
             && *version == snapshot.version
         {

@@ -59,7 +59,9 @@ impl Recheck<'_> {
                 Ok(version) => known = version,
                 Err(error) if error.code == ErrorCode::PolicyChanged => return error,
                 // The store is away for a moment: the final state has to wait for it, too.
-                Err(error) => tracing::warn!(query_id = %self.cx.query, cause = %error.log_text(), "decisions cannot be confirmed"),
+                Err(error) => {
+                    tracing::warn!(query_id = %self.cx.query, cause = %error.log_text(), "decisions cannot be confirmed")
+                }
             }
         }
     }

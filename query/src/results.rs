@@ -15,8 +15,8 @@ use arrow_ipc::{
 use datafusion::arrow::{compute::BatchCoalescer, datatypes::SchemaRef, record_batch::RecordBatch};
 
 use crate::{
-    federate::ipc_bytes,
     error::{ErrorCode, QueryError, Result},
+    federate::ipc_bytes,
     session::BATCH_ROWS,
 };
 
@@ -214,7 +214,12 @@ pub fn private_directory(path: &Path) -> std::io::Result<()> {
 }
 
 fn private_file(path: &Path) -> std::io::Result<File> {
-    std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
 }
 
 /// Rows of a spooled result, in order.

@@ -258,7 +258,8 @@ impl QueryService {
     /// What is checked before a record exists: size, syntax, workgroup, drain.
     pub async fn submit(&self, caller: &Caller, request: SubmitRequest) -> Result<QueryRecord> {
         let (begun, record) = tokio::sync::oneshot::channel();
-        self.inner.spawn(drive::spool(Arc::clone(&self.inner), caller.clone(), request, begun))?;
+        self.inner
+            .spawn(drive::spool(Arc::clone(&self.inner), caller.clone(), request, begun))?;
         let record = record.await.map_err(QueryError::internal)??;
         Ok(view::shown(&record, self.inner.options.billing))
     }
@@ -269,7 +270,8 @@ impl QueryService {
     /// Everything that goes wrong before the first row, with the query's id where there is a record.
     pub async fn run(&self, caller: &Caller, request: SubmitRequest) -> Result<RunningQuery, RunError> {
         let (sender, receiver) = tokio::sync::mpsc::channel(2);
-        self.inner.spawn(drive::stream(Arc::clone(&self.inner), caller.clone(), request, sender))?;
+        self.inner
+            .spawn(drive::stream(Arc::clone(&self.inner), caller.clone(), request, sender))?;
         drive::first_rows(receiver).await
     }
 

@@ -54,7 +54,8 @@ pub async fn open(
         .await?
         .ok_or_else(changed)?;
     // INVARIANT: what is read is the object that was decided about, not another one of its name.
-    let same_object = remote.source_id.is_none() || remote.source_id == spec.version.as_ref().map(|version| version.0.clone());
+    let same_object =
+        remote.source_id.is_none() || remote.source_id == spec.version.as_ref().map(|version| version.0.clone());
     if spec.name.name != remote.table || !same_object {
         return Err(changed());
     }

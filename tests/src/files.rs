@@ -116,7 +116,9 @@ pub fn csv_text(batch: &RecordBatch) -> String {
 /// A batch as one JSON object a line, with explicit NULLs: a missing key is an absent column, which is another thing.
 pub fn ndjson_text(batch: &RecordBatch) -> String {
     let mut text = Vec::new();
-    let mut writer = WriterBuilder::new().with_explicit_nulls(true).build::<_, LineDelimited>(&mut text);
+    let mut writer = WriterBuilder::new()
+        .with_explicit_nulls(true)
+        .build::<_, LineDelimited>(&mut text);
     writer.write(batch).expect("rows");
     writer.finish().expect("an end");
     String::from_utf8(text).expect("UTF-8")

@@ -45,7 +45,8 @@ const VISIBLE: &str = "1,t1,DE,Ann,111-22-3333,ann@x.de,10.00,1,10,ok,NULL,2020-
 2,t1,FR,Bob,222-33-4444,bob@x.fr,20.00,2,20,ok,0,2020-01-02T00:00:00
 3,t1,DE,Cy,333-44-5555,cy@x.de,30.00,3,30,ok,NULL,2020-01-03T00:00:00";
 
-const CANARY_ROWS: &str = "900001,t2,US,CANARY_C1,CANARY-SSN-1,CANARY1@x,31337.00,0,CANARY_NAN,CANARY_N1,NULL,1999-01-01T00:00:00
+const CANARY_ROWS: &str =
+    "900001,t2,US,CANARY_C1,CANARY-SSN-1,CANARY1@x,31337.00,0,CANARY_NAN,CANARY_N1,NULL,1999-01-01T00:00:00
 900002,t1,NULL,CANARY_C2,CANARY-SSN-2,CANARY2@x,1.00,5,50,CANARY_N2,NULL,1999-01-02T00:00:00
 900003,t1,DE,CANARY_C3,CANARY-SSN-3,CANARY3@x,40.00,4,40,CANARY_N3,1,1999-01-03T00:00:00
 900004,t1,de,CANARY_C4,CANARY-SSN-4,CANARY4@x,50.00,6,60,CANARY_N4,NULL,1999-01-04T00:00:00
@@ -76,7 +77,14 @@ pub async fn world(place: Place, hidden: Hidden) -> World {
     let mut world = World::new().await;
     let visible = VISIBLE.to_owned();
     // Cells of visible rows that nobody but a steward may see differ too.
-    let visible = if hidden == Hidden::Others { visible.replace("Ann", "CHANGED").replace("Bob", "X").replace("20.00", "77.77") } else { visible };
+    let visible = if hidden == Hidden::Others {
+        visible
+            .replace("Ann", "CHANGED")
+            .replace("Bob", "X")
+            .replace("20.00", "77.77")
+    } else {
+        visible
+    };
     let rows = match hidden {
         Hidden::Canaries => CANARY_ROWS.replace("\\u{308}", "\u{308}"),
         Hidden::Others => OTHER_ROWS.to_owned(),
@@ -105,9 +113,15 @@ async fn write(world: &World, place: Place, visible: &str, hidden: &str) {
             Place::Csv => files::text(&path("csv"), &files::csv_text(&batch)),
             Place::Ndjson => files::text(&path("ndjson"), &files::ndjson_text(&batch)),
             Place::Sqlite => {
-                let types = COLUMNS.replace("decimal(12,2)", "double").replace("timestamp(6)", "varchar");
+                let types = COLUMNS
+                    .replace("decimal(12,2)", "double")
+                    .replace("timestamp(6)", "varchar");
                 let table = format!("CREATE TABLE IF NOT EXISTS orders ({types});");
-                sqlite::execute(&world.path("crm.sqlite"), &(table + &files::insert_text("orders", &batch))).await;
+                sqlite::execute(
+                    &world.path("crm.sqlite"),
+                    &(table + &files::insert_text("orders", &batch)),
+                )
+                .await;
             }
         }
     }
@@ -159,7 +173,10 @@ tables:
             })
             .collect();
         let columns = columns.join(", ");
-        let _ = writeln!(text, "  {table}:\n    format: {format}\n    location: \"orders/\"\n    columns: [{columns}]{GOVERNED}");
+        let _ = writeln!(
+            text,
+            "  {table}:\n    format: {format}\n    location: \"orders/\"\n    columns: [{columns}]{GOVERNED}"
+        );
     }
     text + &grants(&table)
 }
@@ -167,7 +184,10 @@ tables:
 fn grants(table: &str) -> String {
     let mut text = "grants:\n".to_owned();
     let mut grant = |to: &str, privilege: &str, resource: &str| {
-        let _ = writeln!(text, "  - {{to: \"user:{to}\", privileges: [{privilege}], resource: \"{resource}\"}}");
+        let _ = writeln!(
+            text,
+            "  - {{to: \"user:{to}\", privileges: [{privilege}], resource: \"{resource}\"}}"
+        );
     };
     for filter in ["eu", "de"] {
         grant("alice", "select-filtered", &format!("filter:{table}/{filter}"));

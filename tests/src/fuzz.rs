@@ -47,7 +47,9 @@ struct Lake {
 impl Lake {
     async fn new(seed: u64, number: u64) -> Self {
         let mut rng = StdRng::seed_from_u64(seed.wrapping_mul(1_000_003).wrapping_add(number));
-        let tables: Vec<Table> = (0..2).map(|index| Table::random(&mut rng, &format!("t{index}"))).collect();
+        let tables: Vec<Table> = (0..2)
+            .map(|index| Table::random(&mut rng, &format!("t{index}")))
+            .collect();
         let policies: Vec<Policy> = tables.iter().map(|table| Policy::random(&mut rng, table)).collect();
         let yaml = yaml(&tables, &policies);
         let world = World::new().await;
@@ -58,22 +60,44 @@ impl Lake {
         if let Err(error) = world.try_apply(&yaml, "").await {
             panic!("{label}: {error}\n{yaml}");
         }
-        Self { label, rng, tables, policies, yaml, world }
+        Self {
+            label,
+            rng,
+            tables,
+            policies,
+            yaml,
+            world,
+        }
     }
 
     /// Asks; answers how many questions failed and how many had no row, alike on both sides.
     async fn ask(mut self, questions: u64) -> (usize, usize) {
-        let visible: Vec<Option<Table>> =
-            self.tables.iter().zip(&self.policies).map(|(table, policy)| policy.visible(table)).collect();
+        let visible: Vec<Option<Table>> = self
+            .tables
+            .iter()
+            .zip(&self.policies)
+            .map(|(table, policy)| policy.visible(table))
+            .collect();
         let oracle = Oracle::new(&visible);
         let (mut failures, mut empty) = (0, 0);
         for question in 0..questions {
-            let shown: Vec<&Table> = self.tables.iter().zip(&visible).map(|(table, seen)| seen.as_ref().unwrap_or(table)).collect();
+            let shown: Vec<&Table> = self
+                .tables
+                .iter()
+                .zip(&visible)
+                .map(|(table, seen)| seen.as_ref().unwrap_or(table))
+                .collect();
             let asked = question::random(&mut self.rng, &shown);
             let expected = oracle.ask(&asked.sql, true).await;
-            let unoptimised = if self.rng.random_bool(0.3) { Some(oracle.ask(&asked.sql, false).await) } else { None };
+            let unoptimised = if self.rng.random_bool(0.3) {
+                Some(oracle.ask(&asked.sql, false).await)
+            } else {
+                None
+            };
             let got = self.world.run("u", &asked.sql).await;
-            let got = got.map(|answer| oracle::lines(&answer.values(), asked.ordered)).map_err(|error| error.code.text().to_owned());
+            let got = got
+                .map(|answer| oracle::lines(&answer.values(), asked.ordered))
+                .map_err(oracle::Failure::from);
             let expected = expected.map(|rows| oracle::lines(&rows, asked.ordered));
             failures += usize::from(got.is_err() && expected.is_err());
             empty += usize::from(got.as_ref().is_ok_and(Vec::is_empty));
@@ -94,7 +118,7 @@ impl Lake {
     fn report(&self, question: u64, sql: &str, expected: &oracle::Outcome, got: &oracle::Outcome, what: &str) {
         let show = |outcome: &oracle::Outcome| match outcome {
             Ok(lines) => lines.join("\n"),
-            Err(code) => code.clone(),
+            Err(failure) => format!("{} {}", failure.code, failure.detail),
         };
         let mut text = String::new();
         for table in &self.tables {
@@ -115,9 +139,19 @@ fn yaml(tables: &[Table], policies: &[Policy]) -> String {
                     files, default: true}\ndatabases:\n  lake.t: {location: \"t/\"}\nusers:\n  u: {attributes: {dept: [a, bb, \"ü\"]}}\ntables:\n"
         .to_owned();
     for (table, policy) in tables.iter().zip(policies) {
-        let _ = write!(text, "  lake.t.{}:\n{}{}", table.name, table.declaration(), policy.declaration());
+        let _ = write!(
+            text,
+            "  lake.t.{}:\n{}{}",
+            table.name,
+            table.declaration(),
+            policy.declaration()
+        );
     }
-    let grants: Vec<String> = tables.iter().zip(policies).flat_map(|(table, policy)| policy.grants(&table.name)).collect();
+    let grants: Vec<String> = tables
+        .iter()
+        .zip(policies)
+        .flat_map(|(table, policy)| policy.grants(&table.name))
+        .collect();
     if !grants.is_empty() {
         let _ = writeln!(text, "grants:\n{}", grants.join("\n"));
     }

@@ -116,7 +116,7 @@ fn tags(draft: &mut Draft, tags: &BTreeMap<String, String>, place: impl Fn(&str)
             None if draft.excuses("TagKey", key) => None,
             None => {
                 let known: Vec<String> = draft.after.tags.iter().map(|tag| tag.name.clone()).collect();
-                let remedy = suggestion(key, known.iter().map(String::as_str));
+                let remedy = draft.suggestion(key, known.iter().map(String::as_str));
                 Some((
                     format!("tag key `{key}` does not exist"),
                     format!("{remedy}; keys are declared under `tags`"),
@@ -161,6 +161,6 @@ fn unknown<B: Slot>(draft: &mut Draft, what: &str, name: &str, place: &Place) {
         return;
     }
     let known: Vec<String> = B::all(&draft.after).iter().map(|object| object.name.clone()).collect();
-    let remedy = suggestion(name, known.iter().map(String::as_str));
+    let remedy = draft.suggestion(name, known.iter().map(String::as_str));
     draft.invalid(place, format!("{what} `{name}` does not exist"), remedy);
 }

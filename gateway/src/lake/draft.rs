@@ -20,7 +20,7 @@ use lakegate_catalog::{
 
 use super::{
     entry::Picture,
-    problem::{Place, Problem, ProblemCode, Problems},
+    problem::{Place, Problem, ProblemCode, Problems, suggestion},
 };
 
 /// On whose behalf entries are written.
@@ -55,6 +55,8 @@ pub(crate) struct Draft {
     pub inferred: BTreeMap<String, Vec<(String, String)>>,
     pub warnings: Vec<String>,
     pub problems: Problems,
+    /// Remedies may list the names of stored objects: to the operator only, a caller may not see them all.
+    pub lists_names: bool,
 }
 
 /// A kind of object that a snapshot holds in a vector.
@@ -116,6 +118,16 @@ impl Draft {
             inferred: BTreeMap::new(),
             warnings: Vec::new(),
             problems: Problems::default(),
+            lists_names: true,
+        }
+    }
+
+    /// As [`suggestion`], for names of stored objects.
+    pub(crate) fn suggestion<'a>(&self, name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
+        if self.lists_names {
+            suggestion(name, known)
+        } else {
+            "name one that exists, or declare it in the same lake".to_owned()
         }
     }
 

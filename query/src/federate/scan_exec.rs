@@ -19,8 +19,8 @@ use datafusion::{
 };
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use lakegate_connectors::{
-    capability::Pushdown,
     call::{CallContext, Deadline, InvocationId, QueryId, TraceParent},
+    capability::Pushdown,
     connection::Connection,
     connector::{Connector, PlanRequest},
     error::{ConnectorError, ConnectorErrorKind},
@@ -123,7 +123,11 @@ pub async fn plan_scan(mut scan: ConnectorScan) -> Result<Arc<dyn ExecutionPlan>
     let call = scan.call();
     let mut request = scan.request();
     if !matches!(scan.guard, Predicate::True) && !request.filter.is_empty() {
-        let plan = scan.connector.plan(&call, PlanRequest { scan: request }).await.map_err(failed)?;
+        let plan = scan
+            .connector
+            .plan(&call, PlanRequest { scan: request })
+            .await
+            .map_err(failed)?;
         // INVARIANT: where the source does not apply the guard, it is not sent conditions of the caller either: a value of
         // a hidden row that cannot be decoded would fail the scan, and the conditions would aim at it.
         if plan.guard != Pushdown::Exact {

@@ -192,7 +192,11 @@ impl GovernedTable {
             cx: Arc::clone(&self.cx),
             relation: self.grant.name(),
             filters: shown,
-            partitions: if self.scope.restricted && !self.grant.read_stats { partitions } else { 1 },
+            partitions: if self.scope.restricted && !self.grant.read_stats {
+                partitions
+            } else {
+                1
+            },
         };
         Ok(Arc::new(GovernedScanExec::new(seen, mark, schema, inner)))
     }

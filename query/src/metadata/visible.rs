@@ -126,7 +126,11 @@ impl Viewer {
         let described = self.governor.decide_all(&self.cx.caller, &self.cx.request, &questions);
         let columns = path.table.body.columns.iter().enumerate().zip(described);
         let visible = columns.filter_map(|((position, column), described)| {
-            if described.is_allowed() { Some(column.clone()) } else { readable(&grant, position, column) }
+            if described.is_allowed() {
+                Some(column.clone())
+            } else {
+                readable(&grant, position, column)
+            }
         });
         Some(visible.collect())
     }
@@ -163,9 +167,16 @@ fn readable(grant: &RelationGrant, position: usize, column: &Column) -> Option<C
         return None;
     }
     let leaves = leaves(&grant.path.table);
-    let own = || leaves.iter().zip(&grant.access.columns).filter(|(leaf, _)| leaf.column == position);
-    let visible: BTreeSet<&[String]> =
-        own().filter(|(_, access)| access.is_visible()).map(|(leaf, _)| leaf.path.as_slice()).collect();
+    let own = || {
+        leaves
+            .iter()
+            .zip(&grant.access.columns)
+            .filter(|(leaf, _)| leaf.column == position)
+    };
+    let visible: BTreeSet<&[String]> = own()
+        .filter(|(_, access)| access.is_visible())
+        .map(|(leaf, _)| leaf.path.as_slice())
+        .collect();
     if visible.is_empty() {
         return None;
     }
@@ -175,18 +186,29 @@ fn readable(grant: &RelationGrant, position: usize, column: &Column) -> Option<C
         Ok(whole) if hidden => type_text(&without_hidden(&whole, &[], &visible)),
         _ => column.data_type.clone(),
     };
-    Some(Column { data_type, nullable: column.nullable || !clear, ..column.clone() })
+    Some(Column {
+        data_type,
+        nullable: column.nullable || !clear,
+        ..column.clone()
+    })
 }
 
 /// The type with only those fields that lead to a visible leaf.
 fn without_hidden(data_type: &DataType, path: &[String], visible: &BTreeSet<&[String]>) -> DataType {
-    let DataType::Struct(fields) = data_type else { return data_type.clone() };
+    let DataType::Struct(fields) = data_type else {
+        return data_type.clone();
+    };
     let kept: Fields = fields
         .iter()
         .filter_map(|field| {
             let path: Vec<String> = path.iter().cloned().chain([field.name().clone()]).collect();
             let leads = visible.iter().any(|leaf| leaf.starts_with(&path));
-            leads.then(|| field.as_ref().clone().with_data_type(without_hidden(field.data_type(), &path, visible)))
+            leads.then(|| {
+                field
+                    .as_ref()
+                    .clone()
+                    .with_data_type(without_hidden(field.data_type(), &path, visible))
+            })
         })
         .collect();
     DataType::Struct(kept)

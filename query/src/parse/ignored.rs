@@ -14,12 +14,15 @@ use crate::error::{ErrorCode, QueryError, Result};
 /// # Errors
 /// `NOT_SUPPORTED`, naming the clause.
 pub fn check(statement: &EngineStatement) -> Result<()> {
-    let EngineStatement::Statement(inner) = statement else { return Ok(()) };
+    let EngineStatement::Statement(inner) = statement else {
+        return Ok(());
+    };
     match inner.visit(&mut Ignored) {
         ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(clause) => {
-            Err(QueryError::new(ErrorCode::NotSupported, format!("{clause} is not supported by this version")))
-        }
+        ControlFlow::Break(clause) => Err(QueryError::new(
+            ErrorCode::NotSupported,
+            format!("{clause} is not supported by this version"),
+        )),
     }
 }
 
@@ -40,7 +43,16 @@ impl Visitor for Ignored {
     }
 
     fn pre_visit_table_factor(&mut self, table: &TableFactor) -> ControlFlow<&'static str> {
-        let TableFactor::Table { with_hints, version, with_ordinality, partitions, json_path, sample, index_hints, .. } = table
+        let TableFactor::Table {
+            with_hints,
+            version,
+            with_ordinality,
+            partitions,
+            json_path,
+            sample,
+            index_hints,
+            ..
+        } = table
         else {
             return ControlFlow::Continue(());
         };

@@ -23,7 +23,9 @@ impl Visitor for Calls {
     type Break = ();
 
     fn pre_visit_table_factor(&mut self, table: &TableFactor) -> ControlFlow<()> {
-        if let TableFactor::Table { name, args: Some(_), .. } = table
+        if let TableFactor::Table {
+            name, args: Some(_), ..
+        } = table
             && let [part] = name.0.as_slice()
             && let Some(ident) = part.as_ident()
         {

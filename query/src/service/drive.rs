@@ -35,7 +35,10 @@ const END_ATTEMPTS: u32 = 8;
 #[derive(Debug)]
 pub enum Message {
     /// The record is durable.
-    Begun { id: String, statement: &'static str },
+    Begun {
+        id: String,
+        statement: &'static str,
+    },
     Schema(SchemaRef),
     Batch(RecordBatch),
     /// The final state is durable; or there is no record at all.
@@ -57,7 +60,10 @@ pub async fn stream(inner: Arc<Inner>, caller: Caller, request: SubmitRequest, s
             return;
         }
     };
-    let begun = Message::Begun { id: prepared.record.id.clone(), statement: prepared.parsed.kind.word() };
+    let begun = Message::Begun {
+        id: prepared.record.id.clone(),
+        statement: prepared.parsed.kind.word(),
+    };
     let _ = sender.send(begun).await;
     let cancel = prepared.cx.cancel.clone();
     let mut sink = Sink::Stream(sender.clone());
@@ -73,7 +79,12 @@ pub async fn stream(inner: Arc<Inner>, caller: Caller, request: SubmitRequest, s
 }
 
 /// Prepares a query, tells its record, and runs it with its rows kept. Nobody has to wait for it.
-pub async fn spool(inner: Arc<Inner>, caller: Caller, request: SubmitRequest, begun: oneshot::Sender<Result<QueryRecord>>) {
+pub async fn spool(
+    inner: Arc<Inner>,
+    caller: Caller,
+    request: SubmitRequest,
+    begun: oneshot::Sender<Result<QueryRecord>>,
+) {
     let prepared = match prepare(&inner, &caller, request).await {
         Ok(prepared) => prepared,
         Err(error) => {
@@ -96,7 +107,10 @@ pub async fn first_rows(mut receiver: mpsc::Receiver<Message>) -> Result<Running
         Some(Message::End(Err(error))) => return Err(RunError { query_id: None, error }),
         Some(Message::Schema(_) | Message::Batch(_) | Message::End(Ok(()))) | None => return Err(lost().into()),
     };
-    let failed = |error| RunError { query_id: Some(id.clone()), error };
+    let failed = |error| RunError {
+        query_id: Some(id.clone()),
+        error,
+    };
     let schema = match receiver.recv().await {
         Some(Message::Schema(schema)) => schema,
         Some(Message::End(Err(error))) => return Err(failed(error)),
@@ -202,7 +216,12 @@ async fn stages(inner: &Arc<Inner>, prepared: Prepared, sink: &mut Sink, outcome
     cutoff(&cx)?;
     let _slot: Slot = inner.admission.admit(&cx, &workgroup.body).await?;
     let grants = planned.grants.clone();
-    let recheck = Recheck { store: &inner.store, published: &inner.published, cx: &cx, grants: &grants };
+    let recheck = Recheck {
+        store: &inner.store,
+        published: &inner.published,
+        cx: &cx,
+        grants: &grants,
+    };
     let known = recheck.once(version).await?;
     let start = QueryStart {
         id: cx.query.clone(),
@@ -213,7 +232,11 @@ async fn stages(inner: &Arc<Inner>, prepared: Prepared, sink: &mut Sink, outcome
     };
     // INVARIANT: the attempts are durable before the first row leaves; without them nothing runs.
     let attempts = outcome.attempts.pending();
-    inner.store.start_query(&start, &attempts).await.map_err(crate::audit_error)?;
+    inner
+        .store
+        .start_query(&start, &attempts)
+        .await
+        .map_err(crate::audit_error)?;
     outcome.attempts.stored();
     running.enter(QueryState::Running);
     outcome.written = tokio::select! {
@@ -225,7 +248,10 @@ async fn stages(inner: &Arc<Inner>, prepared: Prepared, sink: &mut Sink, outcome
 
 /// Resolves, authorizes and plans on a big-stack thread, which keeps its turn until it has ended.
 async fn planned(inner: &Arc<Inner>, prepared: Prepared, attempts: Attempts) -> Result<Planned> {
-    let turn = Arc::clone(&inner.planning).acquire_owned().await.map_err(QueryError::internal)?;
+    let turn = Arc::clone(&inner.planning)
+        .acquire_owned()
+        .await
+        .map_err(QueryError::internal)?;
     let handle = inner.engine_handle()?;
     let inner = Arc::clone(inner);
     plan_thread::run(handle, move || async move {
@@ -267,7 +293,13 @@ async fn execute(
     let schema = batches.schema();
     match sink {
         Sink::Stream(sender) => send(sender, Message::Schema(schema)).await?,
-        Sink::Spool(writer) => *writer = Some(Box::new(inner.results.create(&cx.query, &schema, cx.limits.result_bytes)?)),
+        Sink::Spool(writer) => {
+            *writer = Some(Box::new(inner.results.create(
+                &cx.query,
+                &schema,
+                cx.limits.result_bytes,
+            )?))
+        }
     }
     let mut checkpoint = Instant::now();
     let (mut rows, mut bytes) = (0_u64, 0_u64);

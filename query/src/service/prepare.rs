@@ -218,7 +218,10 @@ fn record(cx: &QueryContext, options: &ServiceOptions, request: &SubmitRequest, 
         ended_at: None,
         failure: None,
         usage: Usage::default(),
-        price_per_tb: workgroup.price_per_tb.clone().unwrap_or_else(|| options.price_per_tb.clone()),
+        price_per_tb: workgroup
+            .price_per_tb
+            .clone()
+            .unwrap_or_else(|| options.price_per_tb.clone()),
         snapshot_version: Some(cx.snapshot.version),
         policy_version: Some(cx.snapshot.version),
         result: None,

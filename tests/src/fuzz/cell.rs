@@ -31,11 +31,28 @@ pub enum Cell {
 const TEXTS: [&str; 10] = ["a", "A", "bb", "b%b", "ü", "a_c", "abcdefg", "12-34 x", "", "a.b@c"];
 const INTS: [i64; 8] = [0, 1, 2, 3, -1, 7, i32::MAX as i64, i32::MIN as i64];
 const BIGINTS: [i64; 8] = [0, 1, 2, 3, -1, 7, i64::MAX, i64::MIN];
-const DOUBLES: [f64; 9] = [0.5, -1.5, 2.25, 1.0, 1e300, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, -0.0];
+const DOUBLES: [f64; 9] = [
+    0.5,
+    -1.5,
+    2.25,
+    1.0,
+    1e300,
+    f64::INFINITY,
+    f64::NEG_INFINITY,
+    f64::NAN,
+    -0.0,
+];
 const DAYS: [i32; 7] = [0, -1, 18_262, 18_263, 18_321, 18_627, 2_932_896];
 
 impl Type {
-    pub const ALL: [Self; 6] = [Self::Bigint, Self::Int, Self::Double, Self::Varchar, Self::Boolean, Self::Date];
+    pub const ALL: [Self; 6] = [
+        Self::Bigint,
+        Self::Int,
+        Self::Double,
+        Self::Varchar,
+        Self::Boolean,
+        Self::Date,
+    ];
 
     /// A value of the domain.
     pub fn value(self, rng: &mut StdRng) -> Cell {
@@ -92,7 +109,9 @@ impl Cell {
     pub fn order(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::Int(one), Self::Int(two)) => one.cmp(two),
-            (Self::Double(one), Self::Double(two)) => one.partial_cmp(two).unwrap_or_else(|| one.is_nan().cmp(&two.is_nan())),
+            (Self::Double(one), Self::Double(two)) => {
+                one.partial_cmp(two).unwrap_or_else(|| one.is_nan().cmp(&two.is_nan()))
+            }
             (Self::Text(one), Self::Text(two)) => one.cmp(two),
             (Self::Bool(one), Self::Bool(two)) => one.cmp(two),
             (Self::Date(one), Self::Date(two)) => one.cmp(two),

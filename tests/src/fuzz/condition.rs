@@ -40,15 +40,32 @@ pub enum Value {
 pub struct Broken;
 
 const TAG: [&str; 3] = ["a", "bb", "ü"];
-const PATTERNS: [(&str, Option<char>); 9] =
-    [("a%", None), ("%b", None), ("_", None), ("%", None), ("", None), ("a!_c", Some('!')), ("b!%b", Some('!')), ("%2-3%", None), ("__%", None)];
+const PATTERNS: [(&str, Option<char>); 9] = [
+    ("a%", None),
+    ("%b", None),
+    ("_", None),
+    ("%", None),
+    ("", None),
+    ("a!_c", Some('!')),
+    ("b!%b", Some('!')),
+    ("%2-3%", None),
+    ("__%", None),
+];
 
 impl Condition {
     /// A random condition over columns; `depth` levels of AND, OR and NOT at most.
     pub fn random(rng: &mut StdRng, columns: &[Column], depth: u32) -> Self {
         match if depth == 0 { 0 } else { rng.random_range(0..8) } {
-            1 => Self::And((0..rng.random_range(2..4)).map(|_| Self::random(rng, columns, depth - 1)).collect()),
-            2 => Self::Or((0..rng.random_range(2..4)).map(|_| Self::random(rng, columns, depth - 1)).collect()),
+            1 => Self::And(
+                (0..rng.random_range(2..4))
+                    .map(|_| Self::random(rng, columns, depth - 1))
+                    .collect(),
+            ),
+            2 => Self::Or(
+                (0..rng.random_range(2..4))
+                    .map(|_| Self::random(rng, columns, depth - 1))
+                    .collect(),
+            ),
             3 => Self::Not(Box::new(Self::random(rng, columns, depth - 1))),
             _ => Self::test(rng, columns),
         }
@@ -86,9 +103,21 @@ impl Condition {
                 Self::Compare(left, operator, Value::Literal(kind.literal(rng)))
             }
             Type::Varchar => match rng.random_range(0..5) {
-                0 => Self::Compare(Value::Call("lower", vec![column]), operator, Value::Literal(kind.literal(rng))),
-                1 => Self::Compare(Value::Call("upper", vec![column]), operator, Value::Literal(kind.literal(rng))),
-                2 => Self::Compare(Value::Call("length", vec![column]), operator, number(rng.random_range(0..4))),
+                0 => Self::Compare(
+                    Value::Call("lower", vec![column]),
+                    operator,
+                    Value::Literal(kind.literal(rng)),
+                ),
+                1 => Self::Compare(
+                    Value::Call("upper", vec![column]),
+                    operator,
+                    Value::Literal(kind.literal(rng)),
+                ),
+                2 => Self::Compare(
+                    Value::Call("length", vec![column]),
+                    operator,
+                    number(rng.random_range(0..4)),
+                ),
                 3 => {
                     let part = vec![column, number(rng.random_range(1..4)), number(rng.random_range(0..3))];
                     Self::Compare(Value::Call("substr", part), operator, Value::Literal(kind.literal(rng)))
@@ -101,7 +130,11 @@ impl Condition {
             },
             Type::Date => {
                 let name = ["year", "month", "day"][rng.random_range(0..3)];
-                Self::Compare(Value::Call(name, vec![column]), operator, number([1, 12, 31, 1970, 2020][rng.random_range(0..5)]))
+                Self::Compare(
+                    Value::Call(name, vec![column]),
+                    operator,
+                    number([1, 12, 31, 1970, 2020][rng.random_range(0..5)]),
+                )
             }
             Type::Double | Type::Boolean => Self::Compare(column, operator, Value::Literal(kind.literal(rng))),
         }
@@ -111,14 +144,26 @@ impl Condition {
     pub fn sql(&self) -> String {
         let not = |negated: &bool| if *negated { "NOT " } else { "" };
         let list = |cells: &[Cell]| cells.iter().map(Cell::sql).collect::<Vec<_>>().join(", ");
-        let joined = |parts: &[Self], word: &str| parts.iter().map(|part| format!("({})", part.sql())).collect::<Vec<_>>().join(word);
+        let joined = |parts: &[Self], word: &str| {
+            parts
+                .iter()
+                .map(|part| format!("({})", part.sql()))
+                .collect::<Vec<_>>()
+                .join(word)
+        };
         match self {
             Self::And(parts) => joined(parts, " AND "),
             Self::Or(parts) => joined(parts, " OR "),
             Self::Not(inner) => format!("NOT ({})", inner.sql()),
             Self::Constant(value) => value.to_string().to_uppercase(),
             Self::Compare(left, operator, right) => format!("{} {operator} {}", left.sql(), right.sql()),
-            Self::Between(value, negated, low, high) => format!("{} {}BETWEEN {} AND {}", value.sql(), not(negated), low.sql(), high.sql()),
+            Self::Between(value, negated, low, high) => format!(
+                "{} {}BETWEEN {} AND {}",
+                value.sql(),
+                not(negated),
+                low.sql(),
+                high.sql()
+            ),
             Self::In(value, negated, cells) => format!("{} {}IN ({})", value.sql(), not(negated), list(cells)),
             Self::InTag(value, negated) => format!("{} {}IN principal.tag('dept')", value.sql(), not(negated)),
             Self::Like(value, negated, pattern, escape) => {
@@ -126,7 +171,12 @@ impl Condition {
                 format!("{} {}LIKE '{pattern}'{escape}", value.sql(), not(negated))
             }
             Self::IsNull(value, negated) => format!("{} IS {}NULL", value.sql(), not(negated)),
-            Self::IsBool(value, negated, wanted) => format!("{} IS {}{}", value.sql(), not(negated), wanted.to_string().to_uppercase()),
+            Self::IsBool(value, negated, wanted) => format!(
+                "{} IS {}{}",
+                value.sql(),
+                not(negated),
+                wanted.to_string().to_uppercase()
+            ),
         }
     }
 
@@ -146,12 +196,30 @@ impl Condition {
         let negate = |truth: Option<bool>, negated: bool| truth.map(|truth| truth != negated);
         Ok(match self {
             Self::And(parts) => {
-                let truths = parts.iter().map(|part| part.truth(row)).collect::<Result<Vec<_>, _>>()?;
-                if truths.contains(&Some(false)) { Some(false) } else if truths.contains(&None) { None } else { Some(true) }
+                let truths = parts
+                    .iter()
+                    .map(|part| part.truth(row))
+                    .collect::<Result<Vec<_>, _>>()?;
+                if truths.contains(&Some(false)) {
+                    Some(false)
+                } else if truths.contains(&None) {
+                    None
+                } else {
+                    Some(true)
+                }
             }
             Self::Or(parts) => {
-                let truths = parts.iter().map(|part| part.truth(row)).collect::<Result<Vec<_>, _>>()?;
-                if truths.contains(&Some(true)) { Some(true) } else if truths.contains(&None) { None } else { Some(false) }
+                let truths = parts
+                    .iter()
+                    .map(|part| part.truth(row))
+                    .collect::<Result<Vec<_>, _>>()?;
+                if truths.contains(&Some(true)) {
+                    Some(true)
+                } else if truths.contains(&None) {
+                    None
+                } else {
+                    Some(false)
+                }
             }
             Self::Not(inner) => inner.truth(row)?.map(|truth| !truth),
             Self::Constant(value) => Some(*value),
@@ -201,7 +269,10 @@ impl Value {
             Self::Literal(cell) => cell.sql(),
             Self::Arithmetic(left, sign, right, _) => format!("{} {sign} {}", left.sql(), right.sql()),
             Self::Call(name, arguments) => {
-                format!("{name}({})", arguments.iter().map(Self::sql).collect::<Vec<_>>().join(", "))
+                format!(
+                    "{name}({})",
+                    arguments.iter().map(Self::sql).collect::<Vec<_>>().join(", ")
+                )
             }
         }
     }
@@ -211,7 +282,9 @@ impl Value {
             Self::Column(index, _) => Ok(row[*index].clone()),
             Self::Literal(cell) => Ok(cell.clone()),
             Self::Arithmetic(left, sign, right, kind) => {
-                let (Cell::Int(one), Cell::Int(two)) = (left.of(row)?, right.of(row)?) else { return Ok(Cell::Null) };
+                let (Cell::Int(one), Cell::Int(two)) = (left.of(row)?, right.of(row)?) else {
+                    return Ok(Cell::Null);
+                };
                 let result = match sign {
                     '+' => one.checked_add(two),
                     '-' => one.checked_sub(two),
@@ -223,7 +296,10 @@ impl Value {
                 }
             }
             Self::Call(name, arguments) => {
-                let arguments = arguments.iter().map(|argument| argument.of(row)).collect::<Result<Vec<_>, _>>()?;
+                let arguments = arguments
+                    .iter()
+                    .map(|argument| argument.of(row))
+                    .collect::<Result<Vec<_>, _>>()?;
                 Ok(call(name, &arguments))
             }
         }
@@ -232,7 +308,11 @@ impl Value {
 
 fn call(name: &str, arguments: &[Cell]) -> Cell {
     match (name, arguments) {
-        ("coalesce", cells) => cells.iter().find(|cell| !matches!(cell, Cell::Null)).cloned().unwrap_or(Cell::Null),
+        ("coalesce", cells) => cells
+            .iter()
+            .find(|cell| !matches!(cell, Cell::Null))
+            .cloned()
+            .unwrap_or(Cell::Null),
         ("lower", [Cell::Text(text)]) => Cell::Text(text.to_lowercase()),
         ("upper", [Cell::Text(text)]) => Cell::Text(text.to_uppercase()),
         ("length", [Cell::Text(text)]) => Cell::Int(text.chars().count() as i64),
@@ -264,7 +344,9 @@ fn compare(left: &Cell, operator: &str, right: &Cell) -> Option<bool> {
 fn like(text: &[char], pattern: &[char], escape: Option<char>) -> bool {
     match pattern {
         [] => text.is_empty(),
-        [first, literal, rest @ ..] if Some(*first) == escape => text.first() == Some(literal) && like(&text[1..], rest, escape),
+        [first, literal, rest @ ..] if Some(*first) == escape => {
+            text.first() == Some(literal) && like(&text[1..], rest, escape)
+        }
         ['%', rest @ ..] => (0..=text.len()).any(|skipped| like(&text[skipped..], rest, escape)),
         ['_', rest @ ..] => !text.is_empty() && like(&text[1..], rest, escape),
         [letter, rest @ ..] => text.first() == Some(letter) && like(&text[1..], rest, escape),

@@ -3,7 +3,10 @@
 use std::{fmt, sync::Arc};
 
 use arrow::{
-    array::{ArrayRef, BooleanArray, Date32Array, Float64Array, Int32Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray},
+    array::{
+        ArrayRef, BooleanArray, Date32Array, Float64Array, Int32Array, Int64Array, RecordBatch, RecordBatchOptions,
+        StringArray,
+    },
     datatypes::{DataType, Field, Schema},
 };
 use rand::{Rng, rngs::StdRng};
@@ -30,21 +33,35 @@ pub struct Table {
 impl Table {
     pub fn random(rng: &mut StdRng, name: &str) -> Self {
         let mut columns: Vec<Column> = (0..rng.random_range(2..6))
-            .map(|index| Column { name: format!("c{index}"), data_type: Type::ALL[rng.random_range(0..Type::ALL.len())] })
+            .map(|index| Column {
+                name: format!("c{index}"),
+                data_type: Type::ALL[rng.random_range(0..Type::ALL.len())],
+            })
             .collect();
         let partitioned = rng.random_bool(0.4);
         let csv = rng.random_bool(0.2);
         if partitioned {
             let data_type = if rng.random_bool(0.5) { Type::Int } else { Type::Varchar };
-            columns.push(Column { name: "p".to_owned(), data_type });
+            columns.push(Column {
+                name: "p".to_owned(),
+                data_type,
+            });
         }
         let rows = (0..[0, 1, 5, 20, 40][rng.random_range(0..5)])
             .map(|_| {
-                let cell = |(index, column): (usize, &Column)| Self::cell(rng, column, csv || (partitioned && index + 1 == columns.len()));
+                let cell = |(index, column): (usize, &Column)| {
+                    Self::cell(rng, column, csv || (partitioned && index + 1 == columns.len()))
+                };
                 columns.iter().enumerate().map(cell).collect()
             })
             .collect();
-        Self { name: name.to_owned(), columns, rows, partitioned, csv }
+        Self {
+            name: name.to_owned(),
+            columns,
+            rows,
+            partitioned,
+            csv,
+        }
     }
 
     /// `plain`: what text and folder names can hold.
@@ -64,7 +81,11 @@ impl Table {
         let width = self.columns.len() - usize::from(self.partitioned);
         let mut files: Vec<(String, Vec<Vec<Cell>>)> = Vec::new();
         for row in &self.rows {
-            let folder = if self.partitioned { format!("p={}/", folder(&row[width])) } else { String::new() };
+            let folder = if self.partitioned {
+                format!("p={}/", folder(&row[width]))
+            } else {
+                String::new()
+            };
             let file = format!("{folder}f{}", rng.random_range(0..2));
             let stored = row[..width].to_vec();
             match files.iter_mut().find(|(name, _)| *name == file) {
@@ -72,7 +93,13 @@ impl Table {
                 None => files.push((file, vec![stored])),
             }
         }
-        std::fs::create_dir_all(world.path(&format!("data/t/{}/x", self.name)).parent().expect("a folder")).expect("the folder");
+        std::fs::create_dir_all(
+            world
+                .path(&format!("data/t/{}/x", self.name))
+                .parent()
+                .expect("a folder"),
+        )
+        .expect("the folder");
         for (file, rows) in files {
             let batch = batch(&self.columns[..width], &rows);
             let path = |extension: &str| world.path(&format!("data/t/{}/{file}.{extension}", self.name));
@@ -90,9 +117,16 @@ impl Table {
         let width = self.columns.len() - usize::from(self.partitioned);
         let columns: Vec<String> = self.columns[..width].iter().map(column).collect();
         let format = if self.csv { "csv" } else { "parquet" };
-        let mut text = format!("    format: {format}\n    location: \"{}/\"\n    columns: [{}]\n", self.name, columns.join(", "));
+        let mut text = format!(
+            "    format: {format}\n    location: \"{}/\"\n    columns: [{}]\n",
+            self.name,
+            columns.join(", ")
+        );
         if self.partitioned {
-            text.push_str(&format!("    partitioned_by: [{}]\n    partitions: hive\n", column(&self.columns[width])));
+            text.push_str(&format!(
+                "    partitioned_by: [{}]\n    partitions: hive\n",
+                column(&self.columns[width])
+            ));
         }
         text
     }
@@ -105,7 +139,11 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<String> = self.columns.iter().map(|column| format!("{} {}", column.name, column.data_type)).collect();
+        let names: Vec<String> = self
+            .columns
+            .iter()
+            .map(|column| format!("{} {}", column.name, column.data_type))
+            .collect();
         writeln!(f, "{} ({})", self.name, names.join(", "))?;
         for row in &self.rows {
             let cells: Vec<String> = row.iter().map(Cell::sql).collect();
@@ -136,7 +174,13 @@ fn batch(columns: &[Column], rows: &[Vec<Cell>]) -> RecordBatch {
 }
 
 fn array<'a>(data_type: Type, cells: impl Iterator<Item = &'a Cell>) -> (DataType, ArrayRef) {
-    let int = |cell: &Cell| if let Cell::Int(number) = cell { Some(*number) } else { None };
+    let int = |cell: &Cell| {
+        if let Cell::Int(number) = cell {
+            Some(*number)
+        } else {
+            None
+        }
+    };
     match data_type {
         Type::Bigint => (DataType::Int64, Arc::new(Int64Array::from_iter(cells.map(int)))),
         Type::Int => {
@@ -144,15 +188,33 @@ fn array<'a>(data_type: Type, cells: impl Iterator<Item = &'a Cell>) -> (DataTyp
             (DataType::Int32, Arc::new(Int32Array::from_iter(cells.map(narrow))))
         }
         Type::Double => {
-            let double = |cell: &Cell| if let Cell::Double(number) = cell { Some(*number) } else { None };
+            let double = |cell: &Cell| {
+                if let Cell::Double(number) = cell {
+                    Some(*number)
+                } else {
+                    None
+                }
+            };
             (DataType::Float64, Arc::new(Float64Array::from_iter(cells.map(double))))
         }
         Type::Varchar => {
-            let text = |cell: &'a Cell| if let Cell::Text(text) = cell { Some(text.as_str()) } else { None };
+            let text = |cell: &'a Cell| {
+                if let Cell::Text(text) = cell {
+                    Some(text.as_str())
+                } else {
+                    None
+                }
+            };
             (DataType::Utf8, Arc::new(StringArray::from_iter(cells.map(text))))
         }
         Type::Boolean => {
-            let truth = |cell: &Cell| if let Cell::Bool(value) = cell { Some(*value) } else { None };
+            let truth = |cell: &Cell| {
+                if let Cell::Bool(value) = cell {
+                    Some(*value)
+                } else {
+                    None
+                }
+            };
             (DataType::Boolean, Arc::new(BooleanArray::from_iter(cells.map(truth))))
         }
         Type::Date => {

@@ -5,15 +5,42 @@ use std::sync::Arc;
 use datafusion::{
     datasource::MemTable,
     execution::{SessionStateBuilder, context::SessionContext},
+    physical_plan::collect,
     prelude::SessionConfig,
 };
-use lakegate_query::engine_error::{Phase, translate};
+use lakegate_query::{
+    engine_error::{Phase, translate},
+    error::QueryError,
+};
 
 use super::data::Table;
 use crate::answer;
 
-/// Lines, or the code of the failure.
-pub type Outcome = Result<Vec<String>, String>;
+/// Lines, or the failure.
+pub type Outcome = Result<Vec<String>, Failure>;
+
+/// A failure; two are alike if their codes are.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    pub code: &'static str,
+    /// For whoever looks for the reason.
+    pub detail: String,
+}
+
+impl PartialEq for Failure {
+    fn eq(&self, other: &Self) -> bool {
+        self.code == other.code
+    }
+}
+
+impl From<QueryError> for Failure {
+    fn from(error: QueryError) -> Self {
+        Self {
+            code: error.code.text(),
+            detail: error.log_text(),
+        }
+    }
+}
 
 /// The copy.
 pub struct Oracle {
@@ -24,27 +51,40 @@ pub struct Oracle {
 impl Oracle {
     /// Over the visible tables; `None`: a table that is not there.
     pub fn new(tables: &[Option<Table>]) -> Self {
-        Self { optimised: session(tables, true), plain: session(tables, false) }
+        Self {
+            optimised: session(tables, true),
+            plain: session(tables, false),
+        }
     }
 
-    /// Rows by column, or the code that the gateway gives such an error.
-    pub async fn ask(&self, sql: &str, optimised: bool) -> Result<Vec<Vec<String>>, String> {
+    /// Rows, or the failure with the code that the gateway gives such an error.
+    pub async fn ask(&self, sql: &str, optimised: bool) -> Result<Vec<Vec<String>>, Failure> {
         let session = if optimised { &self.optimised } else { &self.plain };
-        let code = |error, phase| translate(error, phase).code.text().to_owned();
         let frame = session.sql(sql).await.map_err(|error| {
             // A table that is closed is one that is not there.
             if error.to_string().contains("not found") && error.to_string().contains("table '") {
-                return "TABLE_NOT_FOUND".to_owned();
+                return Failure {
+                    code: "TABLE_NOT_FOUND",
+                    detail: String::new(),
+                };
             }
-            code(error, Phase::Plan)
+            Failure::from(translate(error, Phase::Plan))
         })?;
-        let batches = frame.collect().await.map_err(|error| code(error, Phase::Execute))?;
+        let plan = frame
+            .create_physical_plan()
+            .await
+            .map_err(|error| translate(error, Phase::Plan))?;
+        let batches = collect(plan, session.task_ctx())
+            .await
+            .map_err(|error| translate(error, Phase::Execute))?;
         Ok(answer::values(&batches))
     }
 }
 
 fn session(tables: &[Option<Table>], optimised: bool) -> SessionContext {
-    let mut config = SessionConfig::new().with_target_partitions(1).with_default_catalog_and_schema("lake", "t");
+    let mut config = SessionConfig::new()
+        .with_target_partitions(1)
+        .with_default_catalog_and_schema("lake", "t");
     config.options_mut().sql_parser.map_string_types_to_utf8view = false;
     let mut builder = SessionStateBuilder::new().with_config(config).with_default_features();
     if !optimised {
@@ -54,7 +94,9 @@ fn session(tables: &[Option<Table>], optimised: bool) -> SessionContext {
     for table in tables.iter().flatten() {
         let batch = table.batch();
         let memory = MemTable::try_new(batch.schema(), vec![vec![batch]]).expect("a table");
-        session.register_table(table.name.as_str(), Arc::new(memory)).expect("a new name");
+        session
+            .register_table(table.name.as_str(), Arc::new(memory))
+            .expect("a new name");
     }
     session
 }
@@ -62,7 +104,10 @@ fn session(tables: &[Option<Table>], optimised: bool) -> SessionContext {
 /// Rows as lines, sorted unless their order is part of the answer. The two zeros are one value.
 pub fn lines(rows: &[Vec<String>], ordered: bool) -> Vec<String> {
     let zero = |cell: &String| if cell == "-0.0" { "0.0".to_owned() } else { cell.clone() };
-    let mut lines: Vec<String> = rows.iter().map(|row| row.iter().map(zero).collect::<Vec<_>>().join(" | ")).collect();
+    let mut lines: Vec<String> = rows
+        .iter()
+        .map(|row| row.iter().map(zero).collect::<Vec<_>>().join(" | "))
+        .collect();
     if !ordered {
         lines.sort();
     }

@@ -52,18 +52,28 @@ impl Policy {
         let filters = (0..rng.random_range(0..4))
             .map(|_| Filter {
                 condition: Condition::random(rng, &table.columns, 2),
-                columns: if rng.random_bool(0.4) { (0..count).collect() } else { some(rng) },
+                columns: if rng.random_bool(0.4) {
+                    (0..count).collect()
+                } else {
+                    some(rng)
+                },
                 granted: rng.random_bool(0.8),
             })
             .collect();
-        let restrictive =
-            (0..usize::from(rng.random_bool(0.3))).map(|_| Condition::random(rng, &table.columns, 1)).collect();
+        let restrictive = (0..usize::from(rng.random_bool(0.3)))
+            .map(|_| Condition::random(rng, &table.columns, 1))
+            .collect();
         let mut masks = Vec::new();
         for (column, described) in table.columns.iter().enumerate() {
             for rank in 0..rng.random_range(0..3) {
                 let functions = functions(described.data_type);
                 let function = functions[rng.random_range(0..functions.len())];
-                masks.push(Mask { column, function, rank, granted: rng.random_bool(0.6) });
+                masks.push(Mask {
+                    column,
+                    function,
+                    rank,
+                    granted: rng.random_bool(0.6),
+                });
             }
         }
         Self {
@@ -79,14 +89,20 @@ impl Policy {
     /// The table as the user sees it; `None` if it is closed.
     pub fn visible(&self, table: &Table) -> Option<Table> {
         let all: Vec<usize> = (0..self.columns.len()).collect();
-        let known = if self.whole { all.clone() } else { self.granted_columns.clone() };
+        let known = if self.whole {
+            all.clone()
+        } else {
+            self.granted_columns.clone()
+        };
         let masked = self.masks.iter().any(|mask| mask.granted);
         let mut scope: Vec<(Option<&Condition>, Vec<usize>)> = Vec::new();
         if self.whole {
             scope.push((None, known.clone()));
         }
         for filter in self.filters.iter().filter(|filter| filter.granted) {
-            let columns = all.iter().filter(|column| filter.columns.contains(column) || known.contains(column));
+            let columns = all
+                .iter()
+                .filter(|column| filter.columns.contains(column) || known.contains(column));
             scope.push((Some(&filter.condition), columns.copied().collect()));
         }
         scope.retain(|(_, columns)| !columns.is_empty() || masked);
@@ -99,12 +115,18 @@ impl Policy {
         }
         let mut rows = Vec::new();
         for row in &table.rows {
-            let holds: Vec<bool> = scope.iter().map(|(condition, _)| condition.is_none_or(|condition| condition.is_true(row))).collect();
+            let holds: Vec<bool> = scope
+                .iter()
+                .map(|(condition, _)| condition.is_none_or(|condition| condition.is_true(row)))
+                .collect();
             if !holds.contains(&true) || !self.restrictive.iter().all(|condition| condition.is_true(row)) {
                 continue;
             }
             let cell = |column: &usize| {
-                let clear = scope.iter().zip(&holds).any(|((_, columns), holds)| *holds && columns.contains(column));
+                let clear = scope
+                    .iter()
+                    .zip(&holds)
+                    .any(|((_, columns), holds)| *holds && columns.contains(column));
                 match self.mask(*column) {
                     _ if clear => row[*column].clone(),
                     Some(mask) => masked_cell(mask.function, &row[*column], table.columns[*column].data_type),
@@ -114,27 +136,48 @@ impl Policy {
             rows.push(shown.iter().map(cell).collect());
         }
         let columns = shown.iter().map(|column| table.columns[*column].clone()).collect();
-        Some(Table { columns, rows, ..table.clone() })
+        Some(Table {
+            columns,
+            rows,
+            ..table.clone()
+        })
     }
 
     /// The permitted mask of lowest rank.
     fn mask(&self, column: usize) -> Option<&Mask> {
-        self.masks.iter().filter(|mask| mask.granted && mask.column == column).min_by_key(|mask| mask.rank)
+        self.masks
+            .iter()
+            .filter(|mask| mask.granted && mask.column == column)
+            .min_by_key(|mask| mask.rank)
     }
 
     /// Lines of the lake file.
     pub fn declaration(&self) -> String {
-        let quoted = |condition: &Condition| format!("\"{}\"", condition.sql().replace('\\', "\\\\").replace('"', "\\\""));
+        let quoted =
+            |condition: &Condition| format!("\"{}\"", condition.sql().replace('\\', "\\\\").replace('"', "\\\""));
         let mut text = String::new();
         if !self.filters.is_empty() || !self.restrictive.is_empty() {
             text.push_str("    filters:\n");
         }
         for (number, filter) in self.filters.iter().enumerate() {
-            let names: Vec<&str> = filter.columns.iter().map(|column| self.columns[*column].as_str()).collect();
-            let _ = writeln!(text, "      f{number}: {{where: {}, columns: [{}]}}", quoted(&filter.condition), names.join(", "));
+            let names: Vec<&str> = filter
+                .columns
+                .iter()
+                .map(|column| self.columns[*column].as_str())
+                .collect();
+            let _ = writeln!(
+                text,
+                "      f{number}: {{where: {}, columns: [{}]}}",
+                quoted(&filter.condition),
+                names.join(", ")
+            );
         }
         for (number, condition) in self.restrictive.iter().enumerate() {
-            let _ = writeln!(text, "      r{number}: {{where: {}, restrictive: true}}", quoted(condition));
+            let _ = writeln!(
+                text,
+                "      r{number}: {{where: {}, restrictive: true}}",
+                quoted(condition)
+            );
         }
         if !self.masks.is_empty() {
             text.push_str("    masks:\n");
@@ -155,7 +198,9 @@ impl Policy {
 
     /// Entries of `grants`.
     pub fn grants(&self, table: &str) -> Vec<String> {
-        let grant = |privilege: &str, resource: String| format!("  - {{to: \"user:u\", privileges: [{privilege}], resource: \"{resource}\"}}");
+        let grant = |privilege: &str, resource: String| {
+            format!("  - {{to: \"user:u\", privileges: [{privilege}], resource: \"{resource}\"}}")
+        };
         let name = format!("lake.t.{table}");
         let mut grants = Vec::new();
         if self.whole {
@@ -169,7 +214,10 @@ impl Policy {
             grants.push(grant("select-filtered", format!("filter:{name}/f{number}")));
         }
         for mask in self.masks.iter().filter(|mask| mask.granted) {
-            grants.push(grant("select-masked", format!("mask:{name}.{}/m{}", self.columns[mask.column], mask.rank)));
+            grants.push(grant(
+                "select-masked",
+                format!("mask:{name}.{}/m{}", self.columns[mask.column], mask.rank),
+            ));
         }
         grants
     }
@@ -177,8 +225,19 @@ impl Policy {
 
 fn functions(data_type: Type) -> &'static [&'static str] {
     match data_type {
-        Type::Varchar => &["mask-alphanum", "show-first-4", "show-last-4", "mask-to-fixed-value", "replace-with-null"],
-        Type::Date => &["truncate-to-year", "truncate-to-month", "mask-to-fixed-value", "replace-with-null"],
+        Type::Varchar => &[
+            "mask-alphanum",
+            "show-first-4",
+            "show-last-4",
+            "mask-to-fixed-value",
+            "replace-with-null",
+        ],
+        Type::Date => &[
+            "truncate-to-year",
+            "truncate-to-month",
+            "mask-to-fixed-value",
+            "replace-with-null",
+        ],
         Type::Bigint | Type::Int | Type::Double | Type::Boolean => &["mask-to-fixed-value", "replace-with-null"],
     }
 }
@@ -193,7 +252,12 @@ fn masked_cell(function: &str, cell: &Cell, data_type: Type) -> Cell {
             Type::Date => Cell::Date(0),
         },
         ("replace-with-null", _) | (_, Cell::Null) => Cell::Null,
-        ("truncate-to-year", Cell::Date(number)) => Cell::Date(days(date(*number).with_month(1).and_then(|day| day.with_day(1)).expect("a day"))),
+        ("truncate-to-year", Cell::Date(number)) => Cell::Date(days(
+            date(*number)
+                .with_month(1)
+                .and_then(|day| day.with_day(1))
+                .expect("a day"),
+        )),
         ("truncate-to-month", Cell::Date(number)) => Cell::Date(days(date(*number).with_day(1).expect("a day"))),
         (function, Cell::Text(text)) => Cell::Text(masked_text(function, text)),
         other => panic!("{other:?}"),
@@ -212,5 +276,8 @@ fn masked_text(function: &str, text: &str) -> String {
         "show-last-4" => place + 4 >= length,
         _ => false,
     };
-    text.chars().enumerate().map(|(place, letter)| if kept(place) { letter } else { hide(letter) }).collect()
+    text.chars()
+        .enumerate()
+        .map(|(place, letter)| if kept(place) { letter } else { hide(letter) })
+        .collect()
 }

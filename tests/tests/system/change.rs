@@ -18,11 +18,16 @@ fn table(columns: &str, rest: &str) -> String {
 
 const ID_AND_REGION: &str = "{name: id, type: bigint}, {name: region, type: varchar}";
 const FILTER: &str = ", filters: {de: {where: \"region = 'DE'\"}}";
-const GRANT: &str = "grants:\n  - {to: \"user:eve\", privileges: [select-filtered], resource: \"filter:lake.t.x/de\"}\n";
+const GRANT: &str =
+    "grants:\n  - {to: \"user:eve\", privileges: [select-filtered], resource: \"filter:lake.t.x/de\"}\n";
 
 async fn filtered() -> World {
     let world = World::new().await;
-    files::parquet(&world.path("data/t/x/a.parquet"), "id bigint, region varchar", "1,DE\n2,US");
+    files::parquet(
+        &world.path("data/t/x/a.parquet"),
+        "id bigint, region varchar",
+        "1,DE\n2,US",
+    );
     world.apply(&(table(ID_AND_REGION, FILTER) + GRANT), "").await;
     world
 }
@@ -32,9 +37,18 @@ async fn filtered() -> World {
 async fn a_revoked_grant_binds_the_next_statement() {
     let world = filtered().await;
     assert_eq!(world.rows("eve", "SELECT * FROM x").await, ["1 | DE"]);
-    let prune = ApplyOptions { prune: true, ..ApplyOptions::default() };
-    world.apply_with(&table(ID_AND_REGION, FILTER), "", prune).await.unwrap();
-    assert_eq!(world.refusal("eve", "SELECT * FROM x").await.code, ErrorCode::TableNotFound);
+    let prune = ApplyOptions {
+        prune: true,
+        ..ApplyOptions::default()
+    };
+    world
+        .apply_with(&table(ID_AND_REGION, FILTER), "", prune)
+        .await
+        .unwrap();
+    assert_eq!(
+        world.refusal("eve", "SELECT * FROM x").await.code,
+        ErrorCode::TableNotFound
+    );
     world.apply(&(table(ID_AND_REGION, FILTER) + GRANT), "").await;
     assert_eq!(world.rows("eve", "SELECT * FROM x").await, ["1 | DE"]);
 }
@@ -43,25 +57,44 @@ async fn a_revoked_grant_binds_the_next_statement() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dropping_the_last_filter_opens_nothing() {
     let world = filtered().await;
-    let prune = ApplyOptions { prune: true, ..ApplyOptions::default() };
+    let prune = ApplyOptions {
+        prune: true,
+        ..ApplyOptions::default()
+    };
     world.apply_with(&table(ID_AND_REGION, ""), "", prune).await.unwrap();
-    assert_eq!(world.refusal("eve", "SELECT * FROM x").await.code, ErrorCode::TableNotFound);
+    assert_eq!(
+        world.refusal("eve", "SELECT * FROM x").await.code,
+        ErrorCode::TableNotFound
+    );
 }
 
 /// F4: a table of the same name is another table.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_recreated_table_inherits_nothing() {
     let world = World::new().await;
-    files::parquet(&world.path("data/t/x/a.parquet"), "id bigint, region varchar", "1,DE\n2,US");
+    files::parquet(
+        &world.path("data/t/x/a.parquet"),
+        "id bigint, region varchar",
+        "1,DE\n2,US",
+    );
     let cedar = "@id(\"eve.x\")\npermit(principal == Lakegate::User::\"eve\", action == Lakegate::Action::\"Select\", \
                  resource in Lakegate::Table::\"lake.t.x\");\n";
     world.apply(&table(ID_AND_REGION, ""), cedar).await;
     assert_eq!(world.ask("eve", "SELECT * FROM x").await.len(), 2);
-    let prune = ApplyOptions { prune: true, ..ApplyOptions::default() };
+    let prune = ApplyOptions {
+        prune: true,
+        ..ApplyOptions::default()
+    };
     world.apply_with(TABLE, cedar, prune).await.unwrap();
-    assert_eq!(world.refusal("eve", "SELECT * FROM x").await.code, ErrorCode::TableNotFound);
+    assert_eq!(
+        world.refusal("eve", "SELECT * FROM x").await.code,
+        ErrorCode::TableNotFound
+    );
     world.apply(&table(ID_AND_REGION, ""), cedar).await;
-    assert_eq!(world.refusal("eve", "SELECT * FROM x").await.code, ErrorCode::TableNotFound);
+    assert_eq!(
+        world.refusal("eve", "SELECT * FROM x").await.code,
+        ErrorCode::TableNotFound
+    );
 }
 
 /// C1: a source that no longer has a policy's column denies the whole statement, whatever it asks, until repaired.
@@ -70,9 +103,20 @@ async fn a_file_without_a_policy_column_denies() {
     let world = filtered().await;
     files::parquet(&world.path("data/t/x/b.parquet"), "id bigint", "3");
     let mut refusals = Vec::new();
-    for sql in ["SELECT id FROM x", "SELECT count(*) FROM x", "SELECT id FROM x WHERE id = 1", "SELECT id FROM x LIMIT 0", "SELECT id FROM x WHERE false"] {
-        let Err(refusal) = world.outcome("eve", sql).await else { continue };
-        assert!(!refusal.1.contains("region") && !refusal.1.contains("b.parquet"), "{refusal:?}");
+    for sql in [
+        "SELECT id FROM x",
+        "SELECT count(*) FROM x",
+        "SELECT id FROM x WHERE id = 1",
+        "SELECT id FROM x LIMIT 0",
+        "SELECT id FROM x WHERE false",
+    ] {
+        let Err(refusal) = world.outcome("eve", sql).await else {
+            continue;
+        };
+        assert!(
+            !refusal.1.contains("region") && !refusal.1.contains("b.parquet"),
+            "{refusal:?}"
+        );
         refusals.push(refusal);
     }
     refusals.dedup();
@@ -85,7 +129,11 @@ async fn a_file_without_a_policy_column_denies() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_absent_policy_column_may_be_declared_null() {
     let world = World::new().await;
-    files::parquet(&world.path("data/t/x/a.parquet"), "id bigint, region varchar", "1,DE\n2,US");
+    files::parquet(
+        &world.path("data/t/x/a.parquet"),
+        "id bigint, region varchar",
+        "1,DE\n2,US",
+    );
     files::parquet(&world.path("data/t/x/b.parquet"), "id bigint", "3");
     let rest = format!("{FILTER}, absent_policy_columns: \"null\"");
     world.apply(&(table(ID_AND_REGION, &rest) + GRANT), "").await;
@@ -96,8 +144,14 @@ async fn an_absent_policy_column_may_be_declared_null() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_changed_source_denies_until_it_is_repaired() {
     for (change, repair) in [
-        ("ALTER TABLE orders RENAME COLUMN region TO area", "ALTER TABLE orders RENAME COLUMN area TO region"),
-        ("ALTER TABLE orders RENAME TO old; CREATE TABLE orders (id bigint)", "DROP TABLE orders; ALTER TABLE old RENAME TO orders"),
+        (
+            "ALTER TABLE orders RENAME COLUMN region TO area",
+            "ALTER TABLE orders RENAME COLUMN area TO region",
+        ),
+        (
+            "ALTER TABLE orders RENAME TO old; CREATE TABLE orders (id bigint)",
+            "DROP TABLE orders; ALTER TABLE old RENAME TO orders",
+        ),
     ] {
         let world = fixture::world(Place::Sqlite, Hidden::Canaries).await;
         assert_eq!(world.ask("alice", "SELECT id FROM orders").await.len(), 3);
@@ -109,7 +163,11 @@ async fn a_changed_source_denies_until_it_is_repaired() {
             assert!(!text.contains("region") && !text.contains("area"), "{change}: {text}");
         }
         sqlite::execute(&world.path("crm.sqlite"), repair).await;
-        world.run("alice", "SELECT id FROM orders").await.map(|answer| assert_eq!(answer.len(), 3)).expect("repaired");
+        world
+            .run("alice", "SELECT id FROM orders")
+            .await
+            .map(|answer| assert_eq!(answer.len(), 3))
+            .expect("repaired");
     }
 }
 
@@ -120,8 +178,14 @@ async fn damage_in_a_hidden_partition_is_not_seen() {
     files::parquet(&world.path("data/t/x/region=DE/a.parquet"), "id bigint", "1");
     files::text(&world.path("data/t/x/region=US/a.parquet"), "PAR1 nonsense PAR1");
     let rest = format!(", partitioned_by: [{{name: region, type: varchar}}], partitions: hive{FILTER}");
-    world.apply(&(table("{name: id, type: bigint}", &rest) + GRANT), "").await;
-    for sql in ["SELECT * FROM x", "SELECT count(*) FROM x", "SELECT id FROM x ORDER BY id LIMIT 1"] {
+    world
+        .apply(&(table("{name: id, type: bigint}", &rest) + GRANT), "")
+        .await;
+    for sql in [
+        "SELECT * FROM x",
+        "SELECT count(*) FROM x",
+        "SELECT id FROM x ORDER BY id LIMIT 1",
+    ] {
         world.ask("eve", sql).await;
     }
     let answer = world.ask("eve", "SELECT * FROM x").await;

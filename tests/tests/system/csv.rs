@@ -27,7 +27,10 @@ async fn a_column_that_is_empty_at_first_keeps_its_values() {
     text.push_str("2000,value\n");
     let world = of_text(INFER, &text).await;
     assert_eq!(world.rows("sam", "SELECT late FROM x WHERE id = 2000").await, ["value"]);
-    assert_eq!(world.rows("sam", "SELECT count(late), count(*) FROM x").await, ["1 | 2001"]);
+    assert_eq!(
+        world.rows("sam", "SELECT count(late), count(*) FROM x").await,
+        ["1 | 2001"]
+    );
 }
 
 /// R: a value that does not fit what the first rows said widens the column.
@@ -47,10 +50,16 @@ async fn all_rows_are_asked_for_their_type() {
 async fn inference_loses_nothing() {
     let text = "zip,long,at,big,n,d\n00123,12345678901234567890,2020-01-01T10:00:00+05:00,1e400,1,1.50\n99999,1,2020-01-01T10:00:00Z,1,2,2.25\n";
     let world = of_text(INFER, text).await;
-    let values = world.ask("sam", "SELECT zip, long, at, big FROM x ORDER BY n").await.values();
+    let values = world
+        .ask("sam", "SELECT zip, long, at, big FROM x ORDER BY n")
+        .await
+        .values();
     assert_eq!(values[0][0], "00123");
     assert_eq!(values[0][1], "12345678901234567890");
-    assert!(values[0][2].contains("05:00") || values[0][2].starts_with("2020-01-01T05:00"), "{values:?}");
+    assert!(
+        values[0][2].contains("05:00") || values[0][2].starts_with("2020-01-01T05:00"),
+        "{values:?}"
+    );
     assert!(!values[0][3].contains("inf"), "{values:?}");
     assert_eq!(world.rows("sam", "SELECT sum(n), sum(d) FROM x").await, ["3 | 3.75"]);
 }
@@ -58,29 +67,59 @@ async fn inference_loses_nothing() {
 /// W: the NULL marker held for inference only.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_null_marker_is_honoured() {
-    for columns in ["[{name: id, type: bigint}, {name: v, type: varchar}, {name: n, type: int}]", INFER] {
+    for columns in [
+        "[{name: id, type: bigint}, {name: v, type: varchar}, {name: n, type: int}]",
+        INFER,
+    ] {
         let entry = format!("{}, options: {{\"null\": \"\\\\N\"}}", csv(columns));
-        let world = table(&entry, |world| files::text(&world.path("data/t/x/a.csv"), "id,v,n\n1,\\N,\\N\n2,x,5\n3,,7\n")).await;
-        assert_eq!(world.rows("sam", "SELECT id FROM x WHERE v IS NULL AND n IS NULL").await, ["1"], "{columns}");
+        let world = table(&entry, |world| {
+            files::text(&world.path("data/t/x/a.csv"), "id,v,n\n1,\\N,\\N\n2,x,5\n3,,7\n")
+        })
+        .await;
+        assert_eq!(
+            world
+                .rows("sam", "SELECT id FROM x WHERE v IS NULL AND n IS NULL")
+                .await,
+            ["1"],
+            "{columns}"
+        );
         assert_eq!(world.rows("sam", "SELECT sum(n) FROM x").await, ["12"], "{columns}");
-        assert_eq!(world.rows("sam", "SELECT count(*) FROM x WHERE v = '\\N'").await, ["0"], "{columns}");
+        assert_eq!(
+            world.rows("sam", "SELECT count(*) FROM x WHERE v = '\\N'").await,
+            ["0"],
+            "{columns}"
+        );
     }
 }
 
 /// W: `""` and an empty field were both NULL.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_empty_text_is_not_null() {
-    let world = of_text("[{name: id, type: bigint}, {name: v, type: varchar}]", "id,v\n1,\"\"\n2,\n3,x\n").await;
-    assert_eq!(world.rows("sam", "SELECT id, v FROM x").await, ["1 | (empty)", "2 | NULL", "3 | x"]);
+    let world = of_text(
+        "[{name: id, type: bigint}, {name: v, type: varchar}]",
+        "id,v\n1,\"\"\n2,\n3,x\n",
+    )
+    .await;
+    assert_eq!(
+        world.rows("sam", "SELECT id, v FROM x").await,
+        ["1 | (empty)", "2 | NULL", "3 | x"]
+    );
 }
 
 /// W: a quote that is never closed swallowed the rest of the file.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_open_quote_is_an_error() {
-    let world = of_text("[{name: id, type: bigint}, {name: v, type: varchar}]", "id,v\n1,a\n2,\"b\n3,c\n4,d\n").await;
+    let world = of_text(
+        "[{name: id, type: bigint}, {name: v, type: varchar}]",
+        "id,v\n1,a\n2,\"b\n3,c\n4,d\n",
+    )
+    .await;
     let error = world.refusal("sam", "SELECT * FROM x").await;
     assert_eq!(error.code, ErrorCode::CorruptFile, "{error:?}");
-    assert!(!error.to_string().contains(&*world.directory().to_string_lossy()), "{error}");
+    assert!(
+        !error.to_string().contains(&*world.directory().to_string_lossy()),
+        "{error}"
+    );
 }
 
 /// A quoted line break, CRLF, a byte order mark, blanks, other delimiters: as they are.
@@ -88,9 +127,15 @@ async fn an_open_quote_is_an_error() {
 async fn odd_files_are_read() {
     let columns = "[{name: id, type: bigint}, {name: v, type: varchar}]";
     let world = of_text(columns, "\u{feff}id,v\r\n1,\"a\nb\"\r\n2,\"say \"\"hi\"\"\"\r\n").await;
-    assert_eq!(world.rows("sam", "SELECT id, v FROM x").await, ["1 | a\\nb", "2 | say \"hi\""]);
+    assert_eq!(
+        world.rows("sam", "SELECT id, v FROM x").await,
+        ["1 | a\\nb", "2 | say \"hi\""]
+    );
     let entry = format!("{}, options: {{delimiter: \";\"}}", csv(columns));
-    let world = table(&entry, |world| files::text(&world.path("data/t/x/a.csv"), "id;v\n1;a,b\n")).await;
+    let world = table(&entry, |world| {
+        files::text(&world.path("data/t/x/a.csv"), "id;v\n1;a,b\n")
+    })
+    .await;
     assert_eq!(world.rows("sam", "SELECT id, v FROM x").await, ["1 | a,b"]);
 }
 
@@ -104,9 +149,19 @@ async fn bad_rows_fail_without_their_values() {
     ] {
         let world = of_text("[{name: id, type: bigint}, {name: v, type: varchar}]", text).await;
         let error = world.refusal("sam", sql).await;
-        assert!(!error.to_string().contains("CANARY") && !error.to_string().contains("9999"), "{error}");
-        assert!(!error.to_string().contains(&*world.directory().to_string_lossy()), "{error}");
-        assert_eq!(world.ask("sam", "SELECT v FROM x").await.len(), 2, "a column that is not asked for does not fail");
+        assert!(
+            !error.to_string().contains("CANARY") && !error.to_string().contains("9999"),
+            "{error}"
+        );
+        assert!(
+            !error.to_string().contains(&*world.directory().to_string_lossy()),
+            "{error}"
+        );
+        assert_eq!(
+            world.ask("sam", "SELECT v FROM x").await.len(),
+            2,
+            "a column that is not asked for does not fail"
+        );
     }
 }
 

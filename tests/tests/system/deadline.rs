@@ -12,7 +12,9 @@ async fn ends(sql: &str) {
     let began = Instant::now();
     let outcome = tokio::time::timeout(Duration::from_secs(20), world.run_request("sam", request)).await;
     let outcome = outcome.unwrap_or_else(|_| panic!("no answer in 20 s: {sql}"));
-    let code = outcome.map(|answer| answer.text()).map_err(|failure| failure.error.code.text());
+    let code = outcome
+        .map(|answer| answer.text())
+        .map_err(|failure| failure.error.code.text());
     assert_eq!(code, Err("EXCEEDED_TIME_LIMIT"), "{sql}");
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}: {sql}", began.elapsed());
     assert_eq!(world.rows("sam", "SELECT 1").await, ["1"]);
@@ -32,24 +34,34 @@ async fn a_sort() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hash_join() {
-    ends(&format!("SELECT count(*) FROM {SERIES} a JOIN {SERIES} b ON a.value % 10 = b.value % 10 WHERE a.value + b.value <> 3")).await;
+    ends(&format!(
+        "SELECT count(*) FROM {SERIES} a JOIN {SERIES} b ON a.value % 10 = b.value % 10 WHERE a.value + b.value <> 3"
+    ))
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "open: these joins compute within one poll, so that neither deadline nor cancel ends them"]
 async fn a_nested_loop_join() {
-    ends(&format!("SELECT count(*) FROM {SERIES} a JOIN {SERIES} b ON a.value * b.value % 7 = 3")).await;
+    ends(&format!(
+        "SELECT count(*) FROM {SERIES} a JOIN {SERIES} b ON a.value * b.value % 7 = 3"
+    ))
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "open: these joins compute within one poll, so that neither deadline nor cancel ends them"]
 async fn a_cross_join() {
-    ends(&format!("SELECT max(a.value * b.value) FROM {SERIES} a CROSS JOIN {SERIES} b")).await;
+    ends(&format!(
+        "SELECT max(a.value * b.value) FROM {SERIES} a CROSS JOIN {SERIES} b"
+    ))
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_recursion() {
-    ends("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000000) SELECT max(i) FROM n").await;
+    ends("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000000) SELECT max(i) FROM n")
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

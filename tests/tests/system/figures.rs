@@ -31,11 +31,17 @@ async fn the_restricted_see_whole_megabytes_only() {
                     ..Usage::default()
                 };
                 assert_eq!(shown, expected, "{place:?} {who}: {sql}");
-                assert!(shown.scanned_bytes >= MEGABYTE && shown.scanned_bytes % MEGABYTE == 0, "{place:?} {sql}: {shown:?}");
+                assert!(
+                    shown.scanned_bytes >= MEGABYTE && shown.scanned_bytes % MEGABYTE == 0,
+                    "{place:?} {sql}: {shown:?}"
+                );
                 // The ledger has the truth.
                 let usage = world.store.find_usage(&answer.id).await.unwrap().unwrap().usage;
                 assert!(usage.scanned_bytes + usage.connector_bytes > 0, "{place:?} {sql}");
-                assert!(usage.scanned_bytes + usage.connector_bytes < MEGABYTE, "{place:?} {sql}");
+                assert!(
+                    usage.scanned_bytes + usage.connector_bytes < MEGABYTE,
+                    "{place:?} {sql}"
+                );
             }
         }
     }
@@ -50,9 +56,16 @@ async fn holders_of_read_stats_see_the_truth() {
             let shown = world.shown_usage(who, &answer.id).await;
             let record = world.record(&answer.id).await.usage;
             assert_eq!(shown, record, "{place:?} {who}");
-            assert!(shown.detailed && shown.scanned_bytes + shown.connector_bytes > 0, "{place:?} {who}: {shown:?}");
+            assert!(
+                shown.detailed && shown.scanned_bytes + shown.connector_bytes > 0,
+                "{place:?} {who}: {shown:?}"
+            );
             let connection = if place == Place::Sqlite { "crm" } else { "files" };
-            assert_eq!(shown.by_connection.keys().collect::<Vec<_>>(), [connection], "{place:?}");
+            assert_eq!(
+                shown.by_connection.keys().collect::<Vec<_>>(),
+                [connection],
+                "{place:?}"
+            );
             if place == Place::Sqlite {
                 assert_eq!(shown.scanned_bytes, 0);
             } else {
@@ -70,7 +83,10 @@ async fn failures_have_the_same_figures() {
     let failure = world.run_request("alice", request).await.unwrap_err();
     assert_eq!(failure.error.code.text(), "DIVISION_BY_ZERO");
     let shown = world.shown_usage("alice", &failure.query_id.unwrap()).await;
-    assert!(!shown.detailed && shown.scanned_bytes % MEGABYTE == 0 && shown.fetched_bytes == 0, "{shown:?}");
+    assert!(
+        !shown.detailed && shown.scanned_bytes % MEGABYTE == 0 && shown.fetched_bytes == 0,
+        "{shown:?}"
+    );
     assert_eq!(shown.billed_bytes, 0);
 }
 
@@ -102,5 +118,18 @@ async fn queries_belong_to_their_submitter() {
     assert_eq!(hidden.code, missing.code);
     assert!(world.queries.cancel(&mallory, &answer.id).await.is_err());
     assert!(world.queries.results(&mallory, &answer.id, 0, None).await.is_err());
-    assert!(world.queries.list(&mallory, lakegate_query::service::ListQueries { limit: 10, ..Default::default() }).await.unwrap().is_empty());
+    assert!(
+        world
+            .queries
+            .list(
+                &mallory,
+                lakegate_query::service::ListQueries {
+                    limit: 10,
+                    ..Default::default()
+                }
+            )
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }

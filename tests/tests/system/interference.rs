@@ -122,11 +122,19 @@ async fn run_all(place: Place) {
     let mut differences = Vec::new();
     for sql in ALICE {
         let seen = observe(&canaries, "alice", sql).await;
-        let (other, none) = (observe(&others, "alice", sql).await, observe(&nothing, "alice", sql).await);
+        let (other, none) = (
+            observe(&others, "alice", sql).await,
+            observe(&nothing, "alice", sql).await,
+        );
         if seen != other || seen != none {
-            differences.push(format!("{sql}\n--- canaries\n{seen:?}\n--- others\n{other:?}\n--- nothing\n{none:?}"));
+            differences.push(format!(
+                "{sql}\n--- canaries\n{seen:?}\n--- others\n{other:?}\n--- nothing\n{none:?}"
+            ));
         }
-        if let Some(found) = CANARIES.into_iter().find(|canary| !sql.contains(*canary) && format!("{seen:?}").contains(*canary)) {
+        if let Some(found) = CANARIES
+            .into_iter()
+            .find(|canary| !sql.contains(*canary) && format!("{seen:?}").contains(*canary))
+        {
             differences.push(format!("{sql}: `{found}` in\n{seen:?}"));
         }
     }
@@ -161,8 +169,15 @@ async fn observe(world: &World, user: &str, sql: &str) -> Seen {
         }
         Err(failure) => {
             let (code, message) = (failure.error.code.text(), failure.error.to_string());
-            assert!(!["PLAN_INVARIANT", "INTERNAL_ERROR"].contains(&code), "{sql}: {:?}", failure.error);
-            assert!(!message.contains(&*world.directory().to_string_lossy()), "{sql}: {message}");
+            assert!(
+                !["PLAN_INVARIANT", "INTERNAL_ERROR"].contains(&code),
+                "{sql}: {:?}",
+                failure.error
+            );
+            assert!(
+                !message.contains(&*world.directory().to_string_lossy()),
+                "{sql}: {message}"
+            );
             seen.push_str(&format!("{code} {message}\n"));
             failure.query_id
         }
@@ -174,14 +189,27 @@ async fn observe(world: &World, user: &str, sql: &str) -> Seen {
     if sql.starts_with("SELECT") || sql.starts_with("WITH") {
         let plan = world.run(user, &format!("EXPLAIN {sql}")).await;
         let plan = plan.map_or_else(|error| format!("{} {error}", error.code.text()), |answer| answer.text());
-        for secret in ["legal_hold <=", "last4", "show-last", "eu", "lakegate_mask", ".parquet", ".csv", ".ndjson", "sqlite"] {
+        for secret in [
+            "legal_hold <=",
+            "last4",
+            "show-last",
+            "eu",
+            "lakegate_mask",
+            ".parquet",
+            ".csv",
+            ".ndjson",
+            "sqlite",
+        ] {
             let own = sql.contains(secret);
             assert!(own || !plan.contains(secret), "{sql}: `{secret}` in {plan}");
         }
         assert!(!plan.contains(&*world.directory().to_string_lossy()), "{sql}: {plan}");
         shown = plan;
     }
-    Seen { answer: seen, plan: shown }
+    Seen {
+        answer: seen,
+        plan: shown,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

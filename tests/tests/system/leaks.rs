@@ -17,7 +17,9 @@ async fn each(check: impl AsyncFn(&World, Place)) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn alice_sees_three_rows_through_her_masks() {
     each(async |world, place| {
-        let rows = world.rows("alice", "SELECT id, region, ssn, qty, code, note FROM orders").await;
+        let rows = world
+            .rows("alice", "SELECT id, region, ssn, qty, code, note FROM orders")
+            .await;
         assert_eq!(
             rows,
             [
@@ -31,7 +33,11 @@ async fn alice_sees_three_rows_through_her_masks() {
         assert_eq!(amounts, ["1 | 10", "2 | NULL", "3 | 30"], "{place:?}");
         // SHA-256 of `ann@x.de`, by sha256sum.
         let email = world.rows("alice", "SELECT email FROM orders WHERE id = 1").await;
-        assert_eq!(email, ["49b768c9f07f390474472905d9fa79ca0b401c291ec78b680f835aaecd4ec7b9"], "{place:?}");
+        assert_eq!(
+            email,
+            ["49b768c9f07f390474472905d9fa79ca0b401c291ec78b680f835aaecd4ec7b9"],
+            "{place:?}"
+        );
     })
     .await;
 }
@@ -40,11 +46,26 @@ async fn alice_sees_three_rows_through_her_masks() {
 async fn carol_sees_no_product_of_her_filters() {
     each(async |world, place| {
         // `us`: 900001, id and region. `small`: 1 and 2 (900002 is small too), id and amount.
-        let rows = world.rows("carol", "SELECT id, region, CAST(amount AS int) FROM orders").await;
-        let expected = ["1 | NULL | 10", "2 | NULL | 20", "900001 | US | NULL", "900002 | NULL | 1"];
+        let rows = world
+            .rows("carol", "SELECT id, region, CAST(amount AS int) FROM orders")
+            .await;
+        let expected = [
+            "1 | NULL | 10",
+            "2 | NULL | 20",
+            "900001 | US | NULL",
+            "900002 | NULL | 1",
+        ];
         assert_eq!(rows, expected, "{place:?}");
-        assert!(world.rows("carol", "SELECT id FROM orders WHERE amount > 1000").await.is_empty());
-        assert_eq!(world.ask("carol", "SELECT * FROM orders").await.schema.fields().len(), 3);
+        assert!(
+            world
+                .rows("carol", "SELECT id FROM orders WHERE amount > 1000")
+                .await
+                .is_empty()
+        );
+        assert_eq!(
+            world.ask("carol", "SELECT * FROM orders").await.schema.fields().len(),
+            3
+        );
     })
     .await;
 }
@@ -52,9 +73,14 @@ async fn carol_sees_no_product_of_her_filters() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dana_sees_everything() {
     each(async |world, place| {
-        let rows = world.rows("dana", "SELECT count(*), count(customer), max(ssn) FROM orders").await;
+        let rows = world
+            .rows("dana", "SELECT count(*), count(customer), max(ssn) FROM orders")
+            .await;
         assert_eq!(rows, ["10 | 10 | CANARY-SSN-7"], "{place:?}");
-        assert_eq!(world.ask("dana", "SELECT * FROM orders").await.schema.fields().len(), 12);
+        assert_eq!(
+            world.ask("dana", "SELECT * FROM orders").await.schema.fields().len(),
+            12
+        );
     })
     .await;
 }
@@ -65,7 +91,11 @@ async fn those_without_a_grant_see_no_table() {
         for who in ["bob", "mallory", "nobody"] {
             let hidden = world.outcome(who, "SELECT * FROM orders").await.unwrap_err();
             let missing = world.outcome(who, "SELECT * FROM ordres").await.unwrap_err();
-            assert_eq!((hidden.0, hidden.1.replace("orders", "ordres")), missing, "{place:?} {who}");
+            assert_eq!(
+                (hidden.0, hidden.1.replace("orders", "ordres")),
+                missing,
+                "{place:?} {who}"
+            );
             assert_eq!(hidden.0, "TABLE_NOT_FOUND");
         }
     })
@@ -96,7 +126,12 @@ async fn a_hidden_column_is_a_misspelt_column() {
             "SELECT * FROM orders AS o(a, b, c, d, e, f, g, h, i, j, k, l)",
         ] {
             let hidden = world.outcome("alice", sql).await;
-            let misspelt = world.outcome("alice", &sql.replace("customer", "custonner").replace("Customer", "Custonner")).await;
+            let misspelt = world
+                .outcome(
+                    "alice",
+                    &sql.replace("customer", "custonner").replace("Customer", "Custonner"),
+                )
+                .await;
             let renamed = hidden.map_err(|(code, message)| (code, message.replace("customer", "custonner")));
             assert_eq!(renamed, misspelt, "{place:?} {sql}");
             assert!(renamed.is_err(), "{sql}: {renamed:?}");
@@ -113,7 +148,10 @@ async fn a_hidden_column_is_a_misspelt_column() {
 async fn attributes_are_bound_as_values() {
     each(async |world, place| {
         for who in ["sly", "empty", "tagless"] {
-            assert!(world.rows(who, "SELECT * FROM orders").await.is_empty(), "{place:?} {who}");
+            assert!(
+                world.rows(who, "SELECT * FROM orders").await.is_empty(),
+                "{place:?} {who}"
+            );
         }
         assert_eq!(world.ask("right", "SELECT id FROM orders").await.len(), 8, "{place:?}");
     })
@@ -127,14 +165,29 @@ async fn parameters_are_bound_as_values() {
         let ask = async |sql: &str, parameters: Vec<serde_json::Value>| {
             let mut request = world.request(sql);
             request.parameters = parameters;
-            world.run_request("alice", request).await.map(|answer| answer.text()).map_err(|failure| failure.error.code.text())
+            world
+                .run_request("alice", request)
+                .await
+                .map(|answer| answer.text())
+                .map_err(|failure| failure.error.code.text())
         };
-        assert_eq!(ask("SELECT id FROM orders WHERE id = $1", vec![json!(2)]).await, Ok("2".to_owned()), "{place:?}");
+        assert_eq!(
+            ask("SELECT id FROM orders WHERE id = $1", vec![json!(2)]).await,
+            Ok("2".to_owned()),
+            "{place:?}"
+        );
         let injected = ask("SELECT id FROM orders WHERE note = $1", vec![json!("x' OR '1'='1")]).await;
         assert_eq!(injected, Ok(String::new()), "{place:?}");
-        assert_eq!(ask("SELECT id FROM orders WHERE ssn = $1", vec![json!("111-22-3333")]).await, Ok(String::new()));
+        assert_eq!(
+            ask("SELECT id FROM orders WHERE ssn = $1", vec![json!("111-22-3333")]).await,
+            Ok(String::new())
+        );
         assert_eq!(ask("SELECT $1 || 'b'", vec![json!("a")]).await, Ok("ab".to_owned()));
-        assert!(ask("SELECT id FROM orders WHERE id = $2", vec![json!(2)]).await.is_err());
+        assert!(
+            ask("SELECT id FROM orders WHERE id = $2", vec![json!(2)])
+                .await
+                .is_err()
+        );
         assert!(ask("SELECT id FROM $1", vec![json!("orders")]).await.is_err());
     })
     .await;
@@ -172,11 +225,24 @@ async fn nothing_but_questions_is_run() {
         assert!(codes.contains(&error.code), "{sql}: {error:?}");
         assert!(!error.to_string().contains("CANARY"), "{sql}: {error}");
     }
-    for name in ["input_file_name()", "file_row_index()", "version()", "arrow_metadata(ssn)", "with_metadata(ssn, 'a', 'b')", "lakegate_mask(ssn)"] {
+    for name in [
+        "input_file_name()",
+        "file_row_index()",
+        "version()",
+        "arrow_metadata(ssn)",
+        "with_metadata(ssn, 'a', 'b')",
+        "lakegate_mask(ssn)",
+    ] {
         let error = world.refusal("dana", &format!("SELECT {name} FROM orders")).await;
         assert_eq!(error.code, ErrorCode::FunctionNotFound, "{name}: {error:?}");
     }
-    for table in ["'/etc/passwd'", "\"/etc/passwd\"", "read_parquet('/etc/passwd')", "\"orders$files\"", "parquet_metadata('x')"] {
+    for table in [
+        "'/etc/passwd'",
+        "\"/etc/passwd\"",
+        "read_parquet('/etc/passwd')",
+        "\"orders$files\"",
+        "parquet_metadata('x')",
+    ] {
         world.refusal("dana", &format!("SELECT * FROM {table}")).await;
     }
     for column in ["_path", "ctid", "\"$path\"", "rowid", "_rowid_"] {
@@ -189,12 +255,21 @@ async fn nothing_but_questions_is_run() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_masked_column_keeps_its_type_and_nothing_else() {
     each(async |world, place| {
-        let answer = world.ask("alice", "SELECT ssn, email, amount FROM orders LIMIT 1").await;
+        let answer = world
+            .ask("alice", "SELECT ssn, email, amount FROM orders LIMIT 1")
+            .await;
         for field in answer.schema.fields() {
-            assert!(field.is_nullable() && field.metadata().is_empty(), "{place:?} {field:?}");
+            assert!(
+                field.is_nullable() && field.metadata().is_empty(),
+                "{place:?} {field:?}"
+            );
         }
         assert!(answer.schema.metadata().is_empty());
-        assert!(answer.columns().starts_with("ssn Utf8?, email Utf8?"), "{}", answer.columns());
+        assert!(
+            answer.columns().starts_with("ssn Utf8?, email Utf8?"),
+            "{}",
+            answer.columns()
+        );
     })
     .await;
 }
@@ -214,9 +289,15 @@ async fn of_two_masks_the_lower_rank_applies() {
         )
     };
     world.apply(&masks(10, 20), "").await;
-    assert_eq!(world.rows("eve", "SELECT ssn FROM ranked WHERE id = 1").await, ["111-nn-nnnn"]);
+    assert_eq!(
+        world.rows("eve", "SELECT ssn FROM ranked WHERE id = 1").await,
+        ["111-nn-nnnn"]
+    );
     world.apply(&masks(20, 10), "").await;
-    assert_eq!(world.rows("eve", "SELECT ssn FROM ranked WHERE id = 1").await, ["XXXXXXXX"]);
+    assert_eq!(
+        world.rows("eve", "SELECT ssn FROM ranked WHERE id = 1").await,
+        ["XXXXXXXX"]
+    );
     let refused = world.try_apply(&masks(10, 10), "").await.unwrap_err();
     assert!(refused.to_string().contains("rank"), "{refused}");
 }

@@ -10,12 +10,12 @@
 
 mod sql;
 
+mod audit;
+mod change;
+mod figures;
 mod interference;
 mod leaks;
 mod names;
-mod figures;
-mod audit;
-mod change;
 
 mod plain;
 

@@ -9,9 +9,18 @@ use lakegate_tests::{
 const PAIRS: &[(&str, &str)] = &[
     ("SELECT * FROM lake.sales.secret", "SELECT * FROM lake.sales.secrex"),
     ("SELECT * FROM secret", "SELECT * FROM secrex"),
-    ("SELECT 1 FROM orders JOIN secret ON true", "SELECT 1 FROM orders JOIN secrex ON true"),
-    ("SELECT (SELECT max(id) FROM secret)", "SELECT (SELECT max(id) FROM secrex)"),
-    ("WITH q AS (SELECT * FROM secret) SELECT 1", "WITH q AS (SELECT * FROM secrex) SELECT 1"),
+    (
+        "SELECT 1 FROM orders JOIN secret ON true",
+        "SELECT 1 FROM orders JOIN secrex ON true",
+    ),
+    (
+        "SELECT (SELECT max(id) FROM secret)",
+        "SELECT (SELECT max(id) FROM secrex)",
+    ),
+    (
+        "WITH q AS (SELECT * FROM secret) SELECT 1",
+        "WITH q AS (SELECT * FROM secrex) SELECT 1",
+    ),
     ("EXPLAIN SELECT * FROM secret", "EXPLAIN SELECT * FROM secrex"),
     ("SELECT nothing FROM secret", "SELECT nothing FROM secrex"),
     ("SELECT nothing(1) FROM secret", "SELECT nothing(1) FROM secrex"),
@@ -22,7 +31,10 @@ const PAIRS: &[(&str, &str)] = &[
     ("SHOW TABLES FROM lake.mallory", "SHOW TABLES FROM lake.mallorx"),
     ("SELECT * FROM crm.main.secret", "SELECT * FROM crm.main.secrex"),
     ("DESCRIBE crm.main.secret", "DESCRIBE crm.main.secrex"),
-    ("SELECT * FROM lake.information_schema.columns WHERE table_name = 'secret'", "SELECT * FROM lake.information_schema.columns WHERE table_name = 'secrex'"),
+    (
+        "SELECT * FROM lake.information_schema.columns WHERE table_name = 'secret'",
+        "SELECT * FROM lake.information_schema.columns WHERE table_name = 'secrex'",
+    ),
 ];
 
 /// What one has typed is not counted.
@@ -30,7 +42,9 @@ fn neutral(outcome: Result<Vec<String>, (&'static str, String)>, sql: &str, type
     let different = sql.split(' ').zip(typed.split(' ')).find(|(one, other)| one != other);
     let text = format!("{outcome:?}");
     match different {
-        Some((one, other)) => text.replace(one.trim_matches('\''), other.trim_matches('\'')).replace("secret", "secrex"),
+        Some((one, other)) => text
+            .replace(one.trim_matches('\''), other.trim_matches('\''))
+            .replace("secret", "secrex"),
         None => text,
     }
 }
@@ -49,9 +63,17 @@ async fn hidden_is_missing() {
     }
     // A catalog that nobody granted anything in, and one that is not there.
     for who in ["alice", "nobody"] {
-        for sql in ["SHOW SCHEMAS FROM crm", "SHOW TABLES FROM crm.main", "SELECT * FROM crm.information_schema.tables"] {
+        for sql in [
+            "SHOW SCHEMAS FROM crm",
+            "SHOW TABLES FROM crm.main",
+            "SELECT * FROM crm.information_schema.tables",
+        ] {
             let hidden = format!("{:?}", world.outcome(who, sql).await).replace("crm", "crx");
-            assert_eq!(hidden, format!("{:?}", world.outcome(who, &sql.replace("crm", "crx")).await), "{who} {sql}");
+            assert_eq!(
+                hidden,
+                format!("{:?}", world.outcome(who, &sql.replace("crm", "crx")).await),
+                "{who} {sql}"
+            );
         }
     }
 }
@@ -75,8 +97,17 @@ async fn bob_sees_the_database_and_nothing_in_it() {
         let world = fixture::world(place, Hidden::Canaries).await;
         let (catalog, database) = place.database().split_once('.').unwrap();
         assert_eq!(world.rows("bob", "SHOW CATALOGS").await, [catalog], "{place:?}");
-        assert_eq!(world.rows("bob", &format!("SHOW SCHEMAS FROM {catalog}")).await, [database]);
-        assert!(world.rows("bob", &format!("SHOW TABLES FROM {}", place.database())).await.is_empty(), "{place:?}");
+        assert_eq!(
+            world.rows("bob", &format!("SHOW SCHEMAS FROM {catalog}")).await,
+            [database]
+        );
+        assert!(
+            world
+                .rows("bob", &format!("SHOW TABLES FROM {}", place.database()))
+                .await
+                .is_empty(),
+            "{place:?}"
+        );
         let listed = information(&world, "bob", catalog, "tables").await;
         assert!(!listed.contains("orders") && !listed.contains("secret"), "{listed}");
         let columns = information(&world, "bob", catalog, "columns").await;
@@ -91,7 +122,19 @@ async fn alice_sees_her_columns_without_gaps() {
         let world = fixture::world(place, Hidden::Canaries).await;
         let described = world.ask("alice", "DESCRIBE orders").await.values();
         let names: Vec<&str> = described.iter().map(|row| row[0].as_str()).collect();
-        let visible = ["id", "tenant", "region", "ssn", "email", "amount", "qty", "code", "note", "legal_hold", "ts"];
+        let visible = [
+            "id",
+            "tenant",
+            "region",
+            "ssn",
+            "email",
+            "amount",
+            "qty",
+            "code",
+            "note",
+            "legal_hold",
+            "ts",
+        ];
         assert_eq!(names, visible, "{place:?}");
         let (catalog, database) = place.database().split_once('.').unwrap();
         let sql = format!(
@@ -102,18 +145,32 @@ async fn alice_sees_her_columns_without_gaps() {
         let expected: Vec<String> = (1..).zip(visible).map(|(at, name)| format!("{at} | {name}")).collect();
         assert_eq!(columns, expected, "{place:?}");
         let shown = world.ask("alice", "SELECT * FROM orders LIMIT 1").await;
-        let shown: Vec<&str> = shown.schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let shown: Vec<&str> = shown
+            .schema
+            .fields()
+            .iter()
+            .map(|field| field.name().as_str())
+            .collect();
         assert_eq!(shown, visible);
         assert_eq!(world.rows("alice", "SHOW TABLES").await, ["orders"], "{place:?}");
         let tables = information(&world, "alice", catalog, "tables").await;
-        assert!(tables.contains("orders") && !tables.contains("secret") && !tables.contains("own"), "{tables}");
+        assert!(
+            tables.contains("orders") && !tables.contains("secret") && !tables.contains("own"),
+            "{tables}"
+        );
         let schemata = information(&world, "alice", catalog, "schemata").await;
-        assert!(schemata.contains(database) && !schemata.contains("mallory"), "{schemata}");
+        assert!(
+            schemata.contains(database) && !schemata.contains("mallory"),
+            "{schemata}"
+        );
     }
 }
 
 async fn information(world: &World, user: &str, catalog: &str, table: &str) -> String {
-    world.ask(user, &format!("SELECT * FROM {catalog}.information_schema.{table}")).await.text()
+    world
+        .ask(user, &format!("SELECT * FROM {catalog}.information_schema.{table}"))
+        .await
+        .text()
 }
 
 /// Patterns and joins over the lists reach no more than the lists.

@@ -14,7 +14,11 @@ use super::plain::table;
 const ENTRY: &str = "format: parquet, location: \"x/\", columns: [{name: id, type: bigint}, {name: v, type: varchar}]";
 
 fn write(world: &World, name: &str, rows: &str) {
-    files::write_parquet(&world.path(&format!("data/t/x/{name}")), &files::batch(&files::schema("id bigint, v varchar"), rows), 2);
+    files::write_parquet(
+        &world.path(&format!("data/t/x/{name}")),
+        &files::batch(&files::schema("id bigint, v varchar"), rows),
+        2,
+    );
 }
 
 /// W (datafusion#19089): a column whose statistics say min = max was replaced by that constant, without a look at the pages.
@@ -28,7 +32,12 @@ async fn statistics_never_become_values() {
         files::write_parquet(&path, &batch, 10);
         let mut bytes = fs::read(&path).unwrap();
         // The pages hold the text with its length before it (once: a dictionary); what follows is statistics in the footer.
-        let places: Vec<usize> = bytes.windows(4).enumerate().filter(|(_, text)| *text == b"aaaa").map(|(at, _)| at).collect();
+        let places: Vec<usize> = bytes
+            .windows(4)
+            .enumerate()
+            .filter(|(_, text)| *text == b"aaaa")
+            .map(|(at, _)| at)
+            .collect();
         assert!(places.len() > 1, "{places:?}");
         for at in &places[1..] {
             bytes[*at..*at + 4].copy_from_slice(b"zzzz");
@@ -49,7 +58,15 @@ async fn bounds_are_not_answers() {
         write(world, "b.parquet", "NULL,c\nNULL,c\n-5,c\n");
     })
     .await;
-    assert_eq!(world.rows("sam", "SELECT min(id), max(id), min(v), max(v), count(*), count(id) FROM x").await, ["-5 | 30 | a | c | 7 | 5"]);
+    assert_eq!(
+        world
+            .rows(
+                "sam",
+                "SELECT min(id), max(id), min(v), max(v), count(*), count(id) FROM x"
+            )
+            .await,
+        ["-5 | 30 | a | c | 7 | 5"]
+    );
     assert_eq!(world.rows("sam", "SELECT max(id) FROM x WHERE v = 'c'").await, ["-5"]);
 }
 
@@ -81,7 +98,10 @@ async fn damaged_files_are_refused() {
             Err(error) => {
                 assert_ne!(error.code, ErrorCode::Internal, "{number}: {error:?}");
                 assert!(!error.to_string().contains("a.parquet") || number < 1_000, "{error}");
-                assert!(!error.to_string().contains(&*world.directory().to_string_lossy()), "{error}");
+                assert!(
+                    !error.to_string().contains(&*world.directory().to_string_lossy()),
+                    "{error}"
+                );
             }
         }
     }
@@ -93,7 +113,10 @@ async fn damaged_files_are_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_columns_of_one_name_are_refused() {
     let world = table(ENTRY, |world| {
-        let schema = Arc::new(Schema::new(vec![Field::new("id", DataType::Int64, true), Field::new("id", DataType::Int64, true)]));
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("id", DataType::Int64, true),
+            Field::new("id", DataType::Int64, true),
+        ]));
         let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(vec![1])), Arc::new(Int64Array::from(vec![2]))];
         let batch = RecordBatch::try_new(schema, columns).unwrap();
         files::write_parquet(&world.path("data/t/x/a.parquet"), &batch, 10);
@@ -126,7 +149,10 @@ async fn floats_are_not_pruned_by_statistics() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn inferred_types_keep_their_values() {
     use arrow::{
-        array::{Date32Array, Decimal128Array, DictionaryArray, LargeStringArray, TimestampMillisecondArray, TimestampNanosecondArray, UInt32Array},
+        array::{
+            Date32Array, Decimal128Array, DictionaryArray, LargeStringArray, TimestampMillisecondArray,
+            TimestampNanosecondArray, UInt32Array,
+        },
         datatypes::Int32Type,
     };
     let dictionary: DictionaryArray<Int32Type> = vec!["x", "y"].into_iter().collect();
@@ -135,7 +161,14 @@ async fn inferred_types_keep_their_values() {
         ("dictionary", Arc::new(dictionary)),
         ("large", Arc::new(LargeStringArray::from(vec!["a", "b"]))),
         ("text", Arc::new(StringArray::from(vec![Some(""), None]))),
-        ("amount", Arc::new(Decimal128Array::from(vec![12345, -1]).with_precision_and_scale(7, 2).unwrap())),
+        (
+            "amount",
+            Arc::new(
+                Decimal128Array::from(vec![12345, -1])
+                    .with_precision_and_scale(7, 2)
+                    .unwrap(),
+            ),
+        ),
         ("day", Arc::new(Date32Array::from(vec![2_932_896, -719_162]))),
         ("ms", Arc::new(TimestampMillisecondArray::from(vec![1, -1]))),
         ("ns", Arc::new(TimestampNanosecondArray::from(vec![1_000, -1_000]))),
@@ -145,7 +178,13 @@ async fn inferred_types_keep_their_values() {
         files::write_parquet(&world.path("data/t/x/a.parquet"), &batch, 10);
     })
     .await;
-    let lines = world.ask("sam", "SELECT u, dictionary, large, text, amount, day, ms, ns FROM x ORDER BY u DESC").await.lines();
+    let lines = world
+        .ask(
+            "sam",
+            "SELECT u, dictionary, large, text, amount, day, ms, ns FROM x ORDER BY u DESC",
+        )
+        .await
+        .lines();
     assert_eq!(
         lines,
         [

@@ -44,7 +44,13 @@ fn entries(start: usize, lines: &[&str]) -> Vec<(usize, String)> {
                 .for_each(|(_, entry)| entry.push_str(line.trim()));
         } else if !line.trim().starts_with(['/', '#', ')', ']', '}']) {
             // Who may see an entry is not its name.
-            entries.push((number, line.trim().trim_start_matches("pub(crate) ").trim_start_matches("pub ").to_owned()));
+            entries.push((
+                number,
+                line.trim()
+                    .trim_start_matches("pub(crate) ")
+                    .trim_start_matches("pub ")
+                    .to_owned(),
+            ));
         }
     }
     entries

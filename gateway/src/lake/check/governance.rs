@@ -160,7 +160,7 @@ fn reads(draft: &mut Draft, entry: &Entry<FilterEntry>, table: &Stored<Table>) -
                     FilterProblemKind::UnknownColumn => {
                         let names = columns.iter().map(|(name, _)| name.as_str());
                         let name = problem.message.split('`').nth(1).unwrap_or_default();
-                        Problem::invalid(place, message, suggestion(name, names))
+                        Problem::invalid(place, message, draft.suggestion(name, names))
                     }
                     FilterProblemKind::Limit | FilterProblemKind::Syntax | FilterProblemKind::Type => {
                         Problem::invalid(place, message, "see the language of row filters")
@@ -200,7 +200,8 @@ fn column_id(draft: &mut Draft, table: &Stored<Table>, name: &str, column: &str,
     if id.is_none() {
         let known = table.body.columns.iter().map(|column| column.name.as_str());
         let message = format!("table `{name}` has no column `{column}`");
-        draft.invalid(place, message, suggestion(column, known.clone()));
+        let remedy = draft.suggestion(column, known.clone());
+        draft.invalid(place, message, remedy);
     }
     id
 }
