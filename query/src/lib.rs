@@ -13,6 +13,7 @@ pub mod recheck;
 
 pub mod parse;
 pub mod plan;
+mod cooperate;
 pub mod resolve;
 
 pub mod entities;

@@ -20,6 +20,7 @@ use crate::{
     audit::Attempts,
     authorize::{self, Attempt, RelationGrant},
     context::QueryContext,
+    cooperate::cooperative,
     discover::Discovery,
     engine_error::{Phase, translate},
     entities::{Governor, ObjectRef},
@@ -250,6 +251,7 @@ async fn physical(
         return Err(too_complex("columns of the result", columns, MAX_COLUMNS));
     }
     let plan = session.create_physical_plan(&logical).await.map_err(failed)?;
+    let plan = cooperative(plan).map_err(failed)?;
     // INVARIANT: no plan leaves this function without the proof that every leaf is governed.
     invariant::check(&plan, cx)?;
     Ok(plan)

@@ -40,7 +40,7 @@ class Postgres:
         self.tool("initdb", "-D", "data", "-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8",
                   "--no-sync")
         self.launch()
-        self.sql("postgres", f"create role {OWNER} login createdb password '{self.password}'")
+        self.sql("postgres", f"create role {OWNER} login createdb createrole password '{self.password}'")
         self.sql("postgres", f"grant pg_read_all_stats, pg_signal_backend to {OWNER}")
         for database in (STORE, CRM):
             self.sql("postgres", f"create database {database} owner {OWNER}")

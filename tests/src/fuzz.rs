@@ -102,20 +102,20 @@ impl Lake {
             failures += usize::from(got.is_err() && expected.is_err());
             empty += usize::from(got.as_ref().is_ok_and(Vec::is_empty));
             if got != expected {
-                self.report(question, &asked.sql, &expected, &got, "the pre-filtered copy");
+                self.report(question, &asked.sql, [&expected, &got], "the pre-filtered copy");
             }
             // What no rule has decorrelated cannot be planned at all.
             if let Some(Ok(rows)) = unoptimised {
                 let plain = Ok(oracle::lines(&rows, asked.ordered));
                 if got != plain && got.is_ok() {
-                    self.report(question, &asked.sql, &plain, &got, "the copy without optimizer rules");
+                    self.report(question, &asked.sql, [&plain, &got], "the copy without optimizer rules");
                 }
             }
         }
         (failures, empty)
     }
 
-    fn report(&self, question: u64, sql: &str, expected: &oracle::Outcome, got: &oracle::Outcome, what: &str) {
+    fn report(&self, question: u64, sql: &str, [expected, got]: [&oracle::Outcome; 2], what: &str) {
         let show = |outcome: &oracle::Outcome| match outcome {
             Ok(lines) => lines.join("\n"),
             Err(failure) => format!("{} {}", failure.code, failure.detail),

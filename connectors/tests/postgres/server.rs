@@ -59,8 +59,9 @@ impl Server {
             connection,
             connector: PostgresConnector::new(),
         };
+        // One at a time: two sessions that create an extension or a schema at once trip over each other.
         let sql = format!(
-            "DROP SCHEMA IF EXISTS \"{schema}\" CASCADE; CREATE SCHEMA \"{schema}\"; SET search_path = \"{schema}\", public; {sql}"
+            "SELECT pg_advisory_xact_lock(4711); DROP SCHEMA IF EXISTS \"{schema}\" CASCADE; CREATE SCHEMA \"{schema}\"; SET search_path = \"{schema}\", public; {sql}"
         );
         server.admin().await.batch_execute(&sql).await.unwrap();
         Some(server)

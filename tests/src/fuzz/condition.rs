@@ -180,13 +180,18 @@ impl Condition {
         }
     }
 
-    /// Whether it may stand in a question of a user: tags may not, and arithmetic would overflow in its own way.
+    /// Whether it may stand in a question of a user: tags may not, nor functions that are the grammar's own; arithmetic would
+    /// overflow in its own way, and the rest is in `tests/sql/gaps.slt`.
     pub fn is_plain(&self) -> bool {
         match self {
             Self::And(parts) | Self::Or(parts) => parts.iter().all(Self::is_plain),
             Self::Not(inner) => inner.is_plain(),
             Self::InTag(..) => false,
-            Self::Compare(Value::Arithmetic(..), ..) => false,
+            Self::Compare(Value::Arithmetic(..) | Value::Call("year" | "month" | "day", _), ..) => false,
+            Self::Compare(Value::Call("substr", arguments), ..) => {
+                !matches!(arguments.last(), Some(Value::Literal(Cell::Int(0))))
+            }
+            Self::Like(_, _, _, escape) => escape.is_none(),
             _ => true,
         }
     }

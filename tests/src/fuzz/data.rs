@@ -47,7 +47,7 @@ impl Table {
                 data_type,
             });
         }
-        let rows = (0..[0, 1, 5, 20, 40][rng.random_range(0..5)])
+        let rows = (0..[0, 3, 10, 20, 30, 40, 40, 40][rng.random_range(0..8)])
             .map(|_| {
                 let cell = |(index, column): (usize, &Column)| {
                     Self::cell(rng, column, csv || (partitioned && index + 1 == columns.len()))

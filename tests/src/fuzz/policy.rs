@@ -49,7 +49,7 @@ impl Policy {
             all.sort_unstable();
             all
         };
-        let filters = (0..rng.random_range(0..4))
+        let filters = (0..[0, 1, 1, 2, 2, 3][rng.random_range(0..6)])
             .map(|_| Filter {
                 condition: Condition::random(rng, &table.columns, 2),
                 columns: if rng.random_bool(0.4) {
@@ -57,7 +57,7 @@ impl Policy {
                 } else {
                     some(rng)
                 },
-                granted: rng.random_bool(0.8),
+                granted: rng.random_bool(0.9),
             })
             .collect();
         let restrictive = (0..usize::from(rng.random_bool(0.3)))

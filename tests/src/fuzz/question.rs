@@ -112,7 +112,7 @@ fn aggregate(rng: &mut StdRng, columns: &[Column]) -> String {
     let name = &column.name;
     match rng.random_range(0..6) {
         // Whether the engine's max over groups finds NaN depends on the order of rows: `tests/sql/gaps.slt`.
-        4 | 5 if column.data_type == Type::Double => format!("count({name})"),
+        3..=5 if column.data_type == Type::Double => format!("count({name})"),
         0 => "count(*)".to_owned(),
         1 => format!("count({name})"),
         2 => format!("count(DISTINCT {name})"),
