@@ -42,6 +42,10 @@ pub struct DataFilter {
     pub restrictive: bool,
     /// Ids of the columns that the body reads, bound at publication: a renamed column stays bound, a dropped one denies.
     pub reads: Vec<BoundColumn>,
+    /// Ids of the columns that `columns` meant at publication: one that appears later is opened by nothing but a new
+    /// publication (governance.md §3). `None`: published by an older version.
+    #[serde(default)]
+    pub covers: Option<Vec<ObjectId>>,
 }
 
 /// A column name in a body, bound at publication to its object id and type.

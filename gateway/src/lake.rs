@@ -314,6 +314,7 @@ async fn run(cx: &ApplyContext<'_>, plan: &Plan<'_>, options: ApplyOptions) -> R
         if options.prune {
             change::prune(&mut draft);
         }
+        check::governed_columns_stay(&mut draft);
         let difference = change::difference(&draft);
         let caller = match &cx.by {
             Applier::Operator => None,

@@ -13,6 +13,7 @@ use std::{
 use lakegate_catalog::{
     Store, StoreError,
     change::{ChangeSet, Put},
+    governance::FilterColumns,
     id::ObjectId,
     name::TableName,
     object::{LOCAL_LAKE, Stored},
@@ -324,7 +325,10 @@ fn difference(
             if same_object {
                 let columns = columns(spec, &table.body.columns);
                 let known = table.body.remote.as_ref();
-                if same_columns(&columns, &table.body.columns) && known.is_some_and(|known| *known == remote) {
+                let same = same_columns(&columns, &table.body.columns) && known.is_some_and(|known| *known == remote);
+                // INVARIANT: a column that a policy uses never leaves by itself. The stored table no longer fits its source
+                // then, and is denied until somebody repairs it; a column of the same name would be another one.
+                if same || loses_governed(snapshot, table, &columns) {
                     return Ok(None);
                 }
                 let mut changed = table.clone();
@@ -430,6 +434,27 @@ fn columns(spec: &TableSpec, known: &[Column]) -> Vec<Column> {
             }
         })
         .collect()
+}
+
+/// Would a column go that a filter reads or lists, or that is masked?
+fn loses_governed(snapshot: &Snapshot, table: &Stored<Table>, columns: &[Column]) -> bool {
+    let gone = |id: &ObjectId| {
+        !columns.iter().any(|kept| kept.id == *id) && table.body.columns.iter().any(|known| known.id == *id)
+    };
+    let listed = |list: &FilterColumns| match list {
+        FilterColumns::All => false,
+        FilterColumns::Include(ids) | FilterColumns::Except(ids) => ids.iter().any(gone),
+    };
+    let filtered = snapshot
+        .filters_of(&table.id)
+        .into_iter()
+        .any(|filter| listed(&filter.body.columns) || filter.body.reads.iter().any(|read| gone(&read.id)));
+    filtered
+        || table
+            .body
+            .columns
+            .iter()
+            .any(|column| gone(&column.id) && !snapshot.masks_of(&column.id).is_empty())
 }
 
 /// Names, types and order; nullability alone is no drift.

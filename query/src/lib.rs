@@ -11,9 +11,9 @@ pub mod parameters;
 pub mod published;
 pub mod recheck;
 
+mod cooperate;
 pub mod parse;
 pub mod plan;
-mod cooperate;
 pub mod resolve;
 
 pub mod entities;

@@ -2,10 +2,10 @@
 //!
 //! Runs on a big-stack planning thread only: deep expressions overflow an ordinary stack.
 
+mod from_items;
 mod ignored;
 mod precedence;
 mod statement;
-mod table_functions;
 pub mod token_limits;
 
 use std::collections::BTreeSet;
@@ -110,18 +110,18 @@ fn number_placeholders(tokens: &mut [TokenWithSpan]) {
 
 fn relations(statement: &EngineStatement) -> Result<BTreeSet<TableReference>> {
     let (relations, _) = resolve_table_references(statement, true).map_err(parser_error)?;
-    let functions = table_functions::named_in(statement);
-    let relations: BTreeSet<_> = relations
-        .into_iter()
-        .filter(|relation| !functions.contains(relation.table()) || relation.schema().is_some())
-        .collect();
-    if relations.len() > MAX_RELATIONS {
+    let items = from_items::from_items(statement);
+    if items.count > MAX_RELATIONS {
         return Err(token_limits::too_complex(
             "relations in one statement",
-            relations.len(),
+            items.count,
             MAX_RELATIONS,
         ));
     }
+    let relations: BTreeSet<_> = relations
+        .into_iter()
+        .filter(|relation| !items.functions.contains(relation.table()) || relation.schema().is_some())
+        .collect();
     Ok(relations)
 }
 

@@ -122,7 +122,6 @@ def test_an_object_store(server):
 
 
 @with_s3
-@pytest.mark.xfail(reason="a refused signature is told as SOURCE_UNAVAILABLE (connectors/src/files/failure.rs)")
 def test_a_wrong_credential_of_an_object_store(server):
     answer = server.sql("ana", "SELECT id FROM shut.t.orders")
     assert (answer.status, answer.code) == (502, "SOURCE_ACCESS_DENIED")

@@ -26,9 +26,23 @@ pub(crate) fn store_error(error: object_store::Error, file: &str) -> ConnectorEr
             ConnectorErrorKind::SnapshotLost,
             "a file of the table changed while it was read",
         ),
+        // The client has no word of its own for a refused signature of a listing.
+        other if is_refusal(other) => (
+            ConnectorErrorKind::Unauthenticated,
+            "the store refused the credential of the connection",
+        ),
         _ => (ConnectorErrorKind::Unavailable, "the store cannot be reached"),
     };
     ConnectorError::new(kind, message).with_file(file).with_source(error)
+}
+
+/// S3's codes for a wrong key, somewhere in the chain of causes.
+fn is_refusal(error: &object_store::Error) -> bool {
+    const CODES: [&str; 3] = ["SignatureDoesNotMatch", "InvalidAccessKeyId", "AccessDenied"];
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |cause| cause.source());
+    causes
+        .map(ToString::to_string)
+        .any(|text| CODES.iter().any(|code| text.contains(code)))
 }
 
 /// An error of the engine while it read `file`. Errors that are not about the file (memory, cancellation) stay as they are.

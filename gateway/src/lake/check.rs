@@ -14,7 +14,7 @@ mod tables;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use lakegate_catalog::{id::ObjectId, name::split_name};
+use lakegate_catalog::{governance::FilterColumns, id::ObjectId, name::split_name, object::Kind, snapshot::Snapshot};
 use lakegate_connectors::registry::Registry;
 use lakegate_query::connection::SecretSource;
 
@@ -69,6 +69,60 @@ pub(crate) async fn check(cx: &CheckContext<'_>, draft: &mut Draft, lake: &Lake)
     draft.reindex();
     policies::policies(draft, &lake.policies);
     draft.reindex();
+}
+
+/// A column that a policy reads, lists or masks stays until the policy is changed: dropped and added again it would be
+/// another column, which no policy protects.
+pub(crate) fn governed_columns_stay(draft: &mut Draft) {
+    let mut broken = Vec::new();
+    for before in &draft.before.tables {
+        let Some(after) = draft.after.tables.iter().find(|table| table.id == before.id) else {
+            continue;
+        };
+        let kept = |id: &ObjectId| after.body.columns.iter().any(|column| column.id == *id);
+        for column in before.body.columns.iter().filter(|column| !kept(&column.id)) {
+            for user in users_of(&draft.after, &before.id, &column.id) {
+                broken.push((before.id.clone(), column.name.clone(), user));
+            }
+        }
+    }
+    for (table, column, user) in broken {
+        let place = draft
+            .places
+            .get(&(Kind::Table, table))
+            .cloned()
+            .unwrap_or_else(|| Place::of_input("lake"));
+        let message = format!("column `{column}` is used by {user}");
+        draft.invalid(
+            &place,
+            message,
+            "keep the column, or change or remove what uses it in the same lake",
+        );
+    }
+}
+
+/// Filters that read or list a column, and masks of it or of its fields.
+fn users_of(after: &Snapshot, table: &ObjectId, column: &ObjectId) -> Vec<String> {
+    let below = |id: &ObjectId| id == column || id.as_str().starts_with(&format!("{column}."));
+    let filters = after
+        .data_filters
+        .iter()
+        .filter(|filter| filter.parent.as_ref() == Some(table))
+        .filter(|filter| {
+            let listed = match &filter.body.columns {
+                FilterColumns::All => false,
+                FilterColumns::Include(ids) | FilterColumns::Except(ids) => ids.iter().any(below),
+            };
+            listed || filter.body.reads.iter().any(|read| below(&read.id))
+        });
+    let masks = after
+        .column_masks
+        .iter()
+        .filter(|mask| mask.parent.as_ref().is_some_and(below));
+    filters
+        .map(|filter| format!("filter `{}`", filter.name))
+        .chain(masks.map(|mask| format!("mask `{}`", mask.name)))
+        .collect()
 }
 
 /// The entry of `stored` equals `given`.

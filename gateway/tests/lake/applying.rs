@@ -147,7 +147,13 @@ async fn columns_keep_their_ids_and_filters_are_checked_again() {
         )])
         .await
         .unwrap();
-    assert_eq!(changed(&report), ["updated table lake.sales.orders columns"]);
+    assert_eq!(
+        changed(&report),
+        [
+            "updated table lake.sales.orders columns",
+            "updated data-filter lake.sales.orders/eu reads"
+        ]
+    );
     let second = fixture.snapshot().await.tables[0].body.columns.clone();
     assert_eq!((&second[0].id, &second[1].id), (&first[1].id, &first[0].id));
     let found = problems(
@@ -319,4 +325,38 @@ async fn what_discovery_found_is_neither_exported_nor_pruned() {
         .await
         .unwrap();
     assert_eq!(gone.counts.deleted, 4, "{:?}", changed(&gone));
+}
+
+#[tokio::test]
+async fn a_column_that_a_policy_uses_stays() {
+    let fixture = Fixture::new().await;
+    let path = fixture.directory.path().display();
+    let lake = |columns: &str, policies: &str| {
+        format!(
+            "lake: acme\nconnections: {{c: {{connector: files, options: {{root: \"{path}\"}}}}}}\n\
+             catalogs: {{lake: {{connection: c}}}}\ndatabases: {{lake.s: {{}}}}\n\
+             tables: {{lake.s.t: {{format: csv, location: t/, columns: [{columns}]{policies}}}}}\n"
+        )
+    };
+    let all = "{name: id, type: bigint}, {name: ssn, type: varchar}, {name: hold, type: int}";
+    let policies =
+        ", filters: {f: {where: \"hold = 1\", except: [ssn]}}, masks: {ssn: {m: {func: show-last-4, rank: 1}}}";
+    fixture.apply(&[("a.yaml", &lake(all, policies))]).await.unwrap();
+    let without = lake("{name: id, type: bigint}", "");
+    let found = problems(fixture.apply(&[("a.yaml", &without)]).await);
+    for text in [
+        "`ssn` is used by filter `f`",
+        "`ssn` is used by mask `m`",
+        "`hold` is used by filter `f`",
+    ] {
+        assert!(found.iter().any(|problem| problem.contains(text)), "{text}: {found:?}");
+    }
+    // A column that appears later is opened by no filter until it is published again.
+    let more = format!("{all}, {{name: card, type: varchar}}");
+    fixture.apply(&[("a.yaml", &lake(&more, ""))]).await.unwrap();
+    let snapshot = fixture.store.snapshot().await.unwrap();
+    let covers = snapshot.data_filters[0].body.covers.clone().unwrap();
+    let table = snapshot.tables.iter().find(|table| table.name == "t").unwrap();
+    let card = table.body.columns.iter().find(|column| column.name == "card").unwrap();
+    assert!(!covers.contains(&card.id));
 }

@@ -2,7 +2,7 @@
 
 use datafusion::arrow::datatypes::{DataType, Fields};
 use lakegate_catalog::{
-    governance::{ColumnMask, FilterColumns},
+    governance::{ColumnMask, DataFilter, FilterColumns},
     id::ObjectId,
     object::Stored,
     relation::{Column, Table},
@@ -119,7 +119,7 @@ pub(super) fn gather(
         filters.push(FilterFacts {
             id: filter.id.as_str().to_owned(),
             restrictive: filter.body.restrictive,
-            columns: scope(&filter.body.columns, leaves),
+            columns: scope(&filter.body, leaves),
         });
     }
     Ok(RelationFacts {
@@ -130,7 +130,7 @@ pub(super) fn gather(
 }
 
 /// A listed column stands for its fields.
-fn scope(columns: &FilterColumns, leaves: &[LeafFacts]) -> FilterScope {
+fn scope(filter: &DataFilter, leaves: &[LeafFacts]) -> FilterScope {
     let listed = |ids: &[ObjectId]| {
         leaves
             .iter()
@@ -138,7 +138,22 @@ fn scope(columns: &FilterColumns, leaves: &[LeafFacts]) -> FilterScope {
             .map(|leaf| leaf.id.as_str().to_owned())
             .collect()
     };
-    match columns {
+    // INVARIANT: what appeared after the publication is covered by no list, `except` and all included.
+    if let Some(covers) = &filter.covers {
+        let except: &[ObjectId] = match &filter.columns {
+            FilterColumns::Except(ids) => ids,
+            FilterColumns::All | FilterColumns::Include(_) => &[],
+        };
+        let meant = |leaf: &&LeafFacts| leaf.is_among(covers) && !leaf.is_among(except);
+        return FilterScope::Include(
+            leaves
+                .iter()
+                .filter(meant)
+                .map(|leaf| leaf.id.as_str().to_owned())
+                .collect(),
+        );
+    }
+    match &filter.columns {
         FilterColumns::All => FilterScope::All,
         FilterColumns::Include(ids) => FilterScope::Include(listed(ids)),
         FilterColumns::Except(ids) => FilterScope::Except(listed(ids)),

@@ -109,6 +109,7 @@ impl Lake {
                 name: read.name,
             });
             let body = DataFilter {
+                covers: None,
                 body: body.clone(),
                 columns: columns.clone(),
                 restrictive: *restrictive,
