@@ -15,6 +15,7 @@ use datafusion::{
 use lakegate_catalog::{Store, name::TableName};
 use lakegate_connectors::files::MetadataCache;
 use lakegate_policy::Action;
+use tracing::{Instrument, info_span};
 
 use crate::{
     audit::Attempts,
@@ -122,13 +123,16 @@ pub async fn plan(planner: &Planner<'_>, statement: Statement, attempts: &Attemp
             work: Work::Rows(schema, batches),
         });
     }
-    let resolved = resolve(&parsed, &defaults, Arc::clone(&cx.snapshot), planner.discovery).await?;
+    let resolved = resolve(&parsed, &defaults, Arc::clone(&cx.snapshot), planner.discovery)
+        .instrument(info_span!("query.resolve"))
+        .await?;
     if resolved.snapshot.version != cx.snapshot.version {
         governor = Arc::new(planner.published.governor(&resolved.snapshot)?);
         cx = cx.under(Arc::clone(&resolved.snapshot), Arc::clone(governor.policies()));
     }
     cx.check()?;
-    let authorized = authorize_all(&cx, &governor, &resolved.relations, attempts)?;
+    let authorized =
+        info_span!("query.authorize").in_scope(|| authorize_all(&cx, &governor, &resolved.relations, attempts))?;
     let grants = authorized.iter().filter_map(|(_, grant)| grant.clone()).collect();
     let mut stores = QueryStores::default();
     let mut relations: Vec<(TableName, Arc<dyn TableProvider>)> = Vec::new();
@@ -149,11 +153,15 @@ pub async fn plan(planner: &Planner<'_>, statement: Statement, attempts: &Attemp
         .map_err(|error| translate(error, Phase::Plan))?;
     let work = match parsed.kind {
         StatementKind::Query(query) => {
-            let plan = physical(&session, *query, &request, &cx).await?;
+            let plan = physical(&session, *query, &request, &cx)
+                .instrument(info_span!("query.plan"))
+                .await?;
             Work::Plan(plan, session.task_ctx())
         }
         StatementKind::Explain(query) => {
-            let plan = physical(&session, *query, &request, &cx).await?;
+            let plan = physical(&session, *query, &request, &cx)
+                .instrument(info_span!("query.plan"))
+                .await?;
             let (schema, batches) = metadata::explained(&plan)?;
             Work::Rows(schema, batches)
         }

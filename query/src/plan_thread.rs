@@ -1,6 +1,7 @@
 //! Where is a statement parsed and planned? On a thread of its own with a large stack: a stack overflow cannot be caught.
 
 use tokio::runtime::Handle;
+use tracing::Instrument;
 
 use crate::error::{QueryError, Result};
 
@@ -25,12 +26,15 @@ where
     F: Future<Output = Result<T>>,
     W: FnOnce() -> F + Send + 'static,
 {
+    // The planner's spans lie below those of the request.
+    let span = tracing::Span::current();
     let (sender, receiver) = tokio::sync::oneshot::channel();
     std::thread::Builder::new()
         .name("planner".to_owned())
         .stack_size(PLANNING_STACK)
         .spawn(move || {
-            let answer = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| wait(&handle, work())));
+            let answer =
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| wait(&handle, work().instrument(span))));
             let answer = answer.unwrap_or_else(|_| Err(QueryError::internal("the planner panicked")));
             let _ = sender.send(answer);
         })

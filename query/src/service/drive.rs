@@ -10,6 +10,7 @@ use lakegate_catalog::{
     record::{QueryEnd, QueryFailure, QueryRecord, QueryStart, QueryState, ResultLocation},
 };
 use tokio::sync::{mpsc, oneshot};
+use tracing::{Instrument, info_span};
 
 use super::{
     Inner, RunError, RunningQuery, SubmitRequest, final_state,
@@ -173,7 +174,9 @@ async fn run(inner: &Arc<Inner>, prepared: Prepared, sink: &mut Sink) -> Result<
         .await
         .unwrap_or_else(|_| Err(QueryError::internal("the query panicked")));
     let result = result.map_err(|error| if inner.is_draining() { drained(error) } else { error });
-    let ended = end(inner, &cx, &result, outcome).await;
+    let ended = end(inner, &cx, &result, outcome)
+        .instrument(info_span!("query.results"))
+        .await;
     running.enter(final_state(result.as_ref().err()));
     inner.running.remove(&cx.query);
     if let Err(error) = &result {
@@ -214,7 +217,11 @@ async fn stages(inner: &Arc<Inner>, prepared: Prepared, sink: &mut Sink, outcome
     let version = cx.snapshot.version;
     outcome.version = Some(version);
     cutoff(&cx)?;
-    let _slot: Slot = inner.admission.admit(&cx, &workgroup.body).await?;
+    let _slot: Slot = inner
+        .admission
+        .admit(&cx, &workgroup.body)
+        .instrument(info_span!("query.admit"))
+        .await?;
     let grants = planned.grants.clone();
     let recheck = Recheck {
         store: &inner.store,
@@ -240,7 +247,7 @@ async fn stages(inner: &Arc<Inner>, prepared: Prepared, sink: &mut Sink, outcome
     outcome.attempts.stored();
     running.enter(QueryState::Running);
     outcome.written = tokio::select! {
-        written = execute(inner, &cx, planned, sink) => written?,
+        written = execute(inner, &cx, planned, sink).instrument(info_span!("query.execute", query_id = %cx.query)) => written?,
         error = recheck.watch(known) => return Err(error),
     };
     Ok(())

@@ -147,7 +147,10 @@ async fn check(inner: &Arc<Inner>, caller: &Caller, request: &SubmitRequest, gov
         return Err(unknown());
     }
     let sql = request.sql.clone();
-    let parsed = plan_thread::run(inner.engine_handle()?, move || async move { parse::parse(&sql) }).await?;
+    let parsed = plan_thread::run(inner.engine_handle()?, move || async move {
+        tracing::info_span!("query.parse").in_scope(|| parse::parse(&sql))
+    })
+    .await?;
     Ok((workgroup, context, parsed))
 }
 
