@@ -191,3 +191,35 @@ async fn damage_in_a_hidden_partition_is_not_seen() {
     let answer = world.ask("eve", "SELECT * FROM x").await;
     assert_eq!(answer.lines(), ["1 | DE"]);
 }
+
+/// F1: a statement that runs when its grant is revoked ends; one whose decision is the same goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revoked_grant_ends_a_running_statement() {
+    let world = filtered().await;
+    let endless = "SELECT count(*) FROM x JOIN generate_series(1, 1000000000000) g ON g.value % 7 <> x.id + 100";
+    let revoke = async {
+        tokio::time::sleep(std::time::Duration::from_millis(800)).await;
+        world.apply("lake: other\nroles: {unrelated: {}}\n", "").await;
+        tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+        let prune = ApplyOptions {
+            prune: true,
+            ..ApplyOptions::default()
+        };
+        let revoked = std::time::Instant::now();
+        world
+            .apply_with(&table(ID_AND_REGION, FILTER), "", prune)
+            .await
+            .expect("the grant is revoked");
+        revoked
+    };
+    let (outcome, revoked) = tokio::join!(world.run("eve", endless), revoke);
+    assert_eq!(
+        outcome.map(|answer| answer.text()).unwrap_err().code,
+        ErrorCode::PolicyChanged
+    );
+    assert!(
+        revoked.elapsed() < std::time::Duration::from_secs(10),
+        "{:?}",
+        revoked.elapsed()
+    );
+}
