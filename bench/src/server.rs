@@ -66,7 +66,7 @@ impl Server {
     /// Stops it by SIGTERM and waits.
     pub async fn stop(mut self) -> Result<(), Failure> {
         let id = self.child.id().ok_or("the server has ended")?;
-        Command::new("kill").arg(id.to_string()).status().await?;
+        Command::new("sh").args(["-c", &format!("kill {id}")]).status().await?;
         tokio::time::timeout(Duration::from_secs(30), self.child.wait()).await??;
         Ok(())
     }
