@@ -51,6 +51,8 @@ pub trait Connector: Debug + Send + Sync + 'static {
 #[derive(Clone, Debug)]
 pub struct ConnectorSpec {
     pub kind: &'static str,
+    /// `db.system.name` of its spans.
+    pub system: &'static str,
     pub contract: (u16, u16),
     pub options: &'static [OptionSpec],
     pub credential: &'static [MemberSpec],

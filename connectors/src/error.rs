@@ -98,6 +98,7 @@ struct Inner {
     message: String,
     detail: Option<String>,
     file: Option<String>,
+    status: Option<String>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -112,6 +113,7 @@ impl ConnectorError {
             message: message.into(),
             detail: None,
             file: None,
+            status: None,
             source: None,
         }))
     }
@@ -158,6 +160,13 @@ impl ConnectorError {
         self
     }
 
+    /// The source's own code (SQLSTATE, result code), for spans.
+    #[must_use]
+    pub fn with_status(mut self, status: impl Into<String>) -> Self {
+        self.0.status = Some(status.into());
+        self
+    }
+
     /// The cause; only ever logged.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
@@ -195,6 +204,12 @@ impl ConnectorError {
         self.0.file.as_deref()
     }
 
+    /// The source's own code, if it gave one.
+    #[must_use]
+    pub fn status(&self) -> Option<&str> {
+        self.0.status.as_deref()
+    }
+
     /// The connector error inside an engine error, if there is one.
     #[must_use]
     pub fn find(error: &DataFusionError) -> Option<&Self> {
@@ -228,6 +243,7 @@ impl fmt::Debug for ConnectorError {
             .field("message", &self.0.message)
             .field("detail", &self.0.detail)
             .field("file", &self.0.file)
+            .field("status", &self.0.status)
             .field("source", &self.0.source)
             .finish()
     }

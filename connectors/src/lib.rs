@@ -17,6 +17,7 @@ pub mod connection;
 pub mod credential;
 pub mod option;
 pub mod read_stats;
+pub mod remote_statement;
 
 pub mod error;
 pub mod retry;

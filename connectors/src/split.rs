@@ -8,6 +8,7 @@ use futures::stream::BoxStream;
 use crate::{
     error::{ConnectorError, ConnectorErrorKind, Result},
     predicate::Predicate,
+    remote_statement::RemoteStatement,
     scan::DynamicSlotId,
 };
 
@@ -82,6 +83,8 @@ pub struct Split {
     /// Estimate.
     pub rows: Option<u64>,
     pub locality: Option<String>,
+    /// For spans; `None`: there is nothing to be told.
+    pub statement: Option<Arc<RemoteStatement>>,
 }
 
 /// Reads one split. Idempotent.

@@ -4,13 +4,17 @@
 //! brings a [`Dialect`]; what is common to all of them – the fence around a guard, verdicts, the shape of the statement –
 //! is written once. Not here: which comparison is exact (each dialect's `leaf`).
 
+mod comment;
 mod condition;
 mod row_guard;
 mod scan;
 mod sql;
 
+pub(crate) use comment::commented;
 pub(crate) use condition::{Condition, leaf_column};
 pub(crate) use row_guard::{GUARDED_ROWS, RowGuard};
+#[cfg(test)]
+pub(crate) use scan::PlannedScan;
 pub(crate) use scan::write_scan;
 pub(crate) use sql::Sql;
 

@@ -3,6 +3,7 @@
 //! No user, table or query id is a label, and at most 200 workgroups are; the rest is `other`.
 
 // sorted: start
+mod json_lines;
 pub mod logs;
 mod process;
 pub mod spans;

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     entities::Governor,
     error::{ErrorCode, QueryError},
+    trace::QueryTrace,
 };
 
 /// Who asks, as proven by the front door. The rest (roles, attributes) is read from the snapshot at each statement.
@@ -229,6 +230,7 @@ pub struct QueryContext {
     pub cancel: CancellationToken,
     pub limits: Limits,
     pub meter: Arc<Meter>,
+    pub trace: Arc<QueryTrace>,
     pub started: Instant,
     /// `now()` of the statement and of its filters.
     pub now: DateTime<Utc>,
@@ -250,6 +252,7 @@ impl QueryContext {
             request: request_context(caller),
             deadline: Instant::now(),
             meter: Arc::new(Meter::new(Some(0), cancel.clone())),
+            trace: Arc::default(),
             cancel,
             limits: Limits {
                 scanned_bytes: Some(0),
@@ -280,6 +283,7 @@ impl QueryContext {
             cancel: self.cancel.clone(),
             limits: self.limits.clone(),
             meter: Arc::clone(&self.meter),
+            trace: Arc::clone(&self.trace),
             started: self.started,
             now: self.now,
             salt: self.salt,

@@ -34,6 +34,7 @@ use crate::{
     connection::Connections,
     engine_error::connector_error,
     error::{QueryError, Result},
+    federate::client_span::ClientSpan,
     type_name::type_text,
 };
 
@@ -80,6 +81,8 @@ pub struct Discovery {
 /// A connector with the connection that it is to use.
 #[derive(Clone, Debug)]
 pub struct Reached {
+    /// Of the connection.
+    pub name: String,
     pub connector: Arc<dyn Connector>,
     pub connection: Arc<Connection>,
 }
@@ -110,6 +113,7 @@ impl Discovery {
             .connector(&stored.body.connector)
             .map_err(|error| public(&error))?;
         Ok(Reached {
+            name: stored.name.clone(),
             connector: Arc::clone(connector),
             connection: self.connections.open(stored)?,
         })
@@ -225,17 +229,11 @@ impl Discovery {
     /// # Errors
     /// What is wrong, in our words.
     pub async fn ping(&self, reached: &Reached) -> Result<()> {
-        let cx = call(&reached.connection);
-        reached
-            .connector
-            .describe(&cx, DescribeRequest::Ping)
-            .await
-            .map_err(|error| public(&error))
-            .map(|_| ())
+        let pong = reached.ask(DescribeRequest::Ping).await;
+        pong.map(|_| ()).map_err(|error| public(&error))
     }
 
     async fn names(&self, reached: &Reached, request: impl Fn(Page) -> DescribeRequest) -> Result<Vec<String>> {
-        let cx = call(&reached.connection);
         let mut all = Vec::new();
         let mut token = None;
         loop {
@@ -243,11 +241,7 @@ impl Discovery {
                 token: token.take(),
                 size: None,
             };
-            let answer = reached
-                .connector
-                .describe(&cx, request(page))
-                .await
-                .map_err(|error| public(&error))?;
+            let answer = reached.ask(request(page)).await.map_err(|error| public(&error))?;
             let DescribeResponse::Names { names, next } = answer else {
                 return Err(QueryError::internal("the connector answered another question"));
             };
@@ -272,9 +266,8 @@ impl Discovery {
         {
             return Ok(described.clone());
         }
-        let cx = call(&reached.connection);
         let request = DescribeRequest::Table(RemoteName::table(database, table));
-        let described = match reached.connector.describe(&cx, request).await {
+        let described = match reached.ask(request).await {
             Ok(DescribeResponse::Table(spec)) => Described::Table(Arc::new(*spec)),
             Ok(_) => return Err(QueryError::internal("the connector answered another question")),
             Err(error) if error.kind() == ConnectorErrorKind::NotFound => Described::Missing,
@@ -288,8 +281,15 @@ impl Discovery {
     }
 }
 
-fn call(connection: &Arc<Connection>) -> CallContext {
-    CallContext::new("discovery", Arc::clone(connection), PATIENCE)
+impl Reached {
+    /// One question about what is there, told as a span.
+    async fn ask(&self, request: DescribeRequest) -> Result<DescribeResponse, ConnectorError> {
+        let span = ClientSpan::describe(self.connector.spec().system, &self.name);
+        let mut cx = CallContext::new("discovery", Arc::clone(&self.connection), PATIENCE);
+        cx.trace = span.trace_parent();
+        let answer = self.connector.describe(&cx, request).await;
+        answer.inspect_err(|error| span.failed(error))
+    }
 }
 
 fn public(error: &ConnectorError) -> QueryError {

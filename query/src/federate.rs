@@ -2,4 +2,5 @@
 
 pub mod scan_exec;
 
+pub(crate) mod client_span;
 pub(crate) mod ipc_bytes;

@@ -32,6 +32,7 @@ pub mod output;
 pub mod results;
 pub mod running;
 pub mod session;
+pub mod trace;
 
 pub mod engine_error;
 pub mod error;

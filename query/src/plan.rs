@@ -15,7 +15,7 @@ use datafusion::{
 use lakegate_catalog::{Store, name::TableName};
 use lakegate_connectors::files::MetadataCache;
 use lakegate_policy::Action;
-use tracing::{Instrument, info_span};
+use tracing::{Instrument, field::Empty};
 
 use crate::{
     audit::Attempts,
@@ -35,6 +35,7 @@ use crate::{
     service::SubmitRequest,
     session::{QueryStores, Sessions, catalogs::GovernedCatalogs},
     source,
+    trace::stage,
 };
 
 /// Most columns of a result.
@@ -123,16 +124,18 @@ pub async fn plan(planner: &Planner<'_>, statement: Statement, attempts: &Attemp
             work: Work::Rows(schema, batches),
         });
     }
+    let span = stage!("query.resolve", cx, lakegate.snapshot.version = Empty);
     let resolved = resolve(&parsed, &defaults, Arc::clone(&cx.snapshot), planner.discovery)
-        .instrument(info_span!("query.resolve"))
+        .instrument(span.clone())
         .await?;
+    span.record("lakegate.snapshot.version", resolved.snapshot.version);
+    drop(span);
     if resolved.snapshot.version != cx.snapshot.version {
         governor = Arc::new(planner.published.governor(&resolved.snapshot)?);
         cx = cx.under(Arc::clone(&resolved.snapshot), Arc::clone(governor.policies()));
     }
     cx.check()?;
-    let authorized =
-        info_span!("query.authorize").in_scope(|| authorize_all(&cx, &governor, &resolved.relations, attempts))?;
+    let authorized = authorized(&cx, &governor, &resolved.relations, attempts)?;
     let grants = authorized.iter().filter_map(|(_, grant)| grant.clone()).collect();
     let mut stores = QueryStores::default();
     let mut relations: Vec<(TableName, Arc<dyn TableProvider>)> = Vec::new();
@@ -154,13 +157,21 @@ pub async fn plan(planner: &Planner<'_>, statement: Statement, attempts: &Attemp
     let work = match parsed.kind {
         StatementKind::Query(query) => {
             let plan = physical(&session, *query, &request, &cx)
-                .instrument(info_span!("query.plan"))
+                .instrument(stage!(
+                    "query.plan",
+                    cx,
+                    lakegate.snapshot.version = cx.snapshot.version
+                ))
                 .await?;
             Work::Plan(plan, session.task_ctx())
         }
         StatementKind::Explain(query) => {
             let plan = physical(&session, *query, &request, &cx)
-                .instrument(info_span!("query.plan"))
+                .instrument(stage!(
+                    "query.plan",
+                    cx,
+                    lakegate.snapshot.version = cx.snapshot.version
+                ))
                 .await?;
             let (schema, batches) = metadata::explained(&plan)?;
             Work::Rows(schema, batches)
@@ -182,6 +193,24 @@ impl<'a> Planner<'a> {
 }
 
 type Authorized = Vec<(Relation, Option<RelationGrant>)>;
+
+/// As [`authorize_all`], told as a span.
+fn authorized(
+    cx: &QueryContext,
+    governor: &Governor,
+    relations: &[Relation],
+    attempts: &Attempts,
+) -> Result<Authorized> {
+    let span = stage!(
+        "query.authorize",
+        cx,
+        lakegate.policy.version = cx.snapshot.version,
+        lakegate.decision = Empty,
+    );
+    let decided = span.in_scope(|| authorize_all(cx, governor, relations, attempts));
+    span.record("lakegate.decision", if decided.is_ok() { "allow" } else { "deny" });
+    decided
+}
 
 /// Decides about every relation; all of them are audited, and the first refusal in order of names is the answer.
 fn authorize_all(

@@ -75,6 +75,7 @@ impl FilesConnector {
     pub fn new() -> Self {
         let spec = ConnectorSpec {
             kind: "files",
+            system: "files",
             contract: CONTRACT,
             options: OPTIONS,
             credential: CREDENTIAL,

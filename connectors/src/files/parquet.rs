@@ -48,6 +48,16 @@ pub(crate) struct ScanState {
     pub(crate) opened: Arc<Mutex<HashSet<Path>>>,
 }
 
+impl ScanState {
+    /// The same, counted as one split.
+    pub(crate) fn split(&self) -> Self {
+        Self {
+            meter: self.meter.split().unwrap_or_else(|| Arc::clone(&self.meter)),
+            ..self.clone()
+        }
+    }
+}
+
 /// `ParquetSource` behind our reader and error boundary.
 #[derive(Clone)]
 pub(crate) struct LakeParquetSource {
@@ -114,9 +124,10 @@ impl FileSource for LakeParquetSource {
         base_config: &FileScanConfig,
         partition: usize,
     ) -> Result<Box<dyn Morselizer>> {
+        let state = self.state.split();
         let factory = Arc::new(ReaderFactory {
             store: Arc::clone(&object_store),
-            state: self.state.clone(),
+            state: state.clone(),
         });
         let inner = match self.inner.downcast_ref::<ParquetSource>() {
             Some(source) => source
@@ -125,10 +136,7 @@ impl FileSource for LakeParquetSource {
                 .create_morselizer(object_store, base_config, partition)?,
             None => return datafusion::common::internal_err!("the Parquet source was replaced"),
         };
-        Ok(Box::new(BoundedMorselizer {
-            inner,
-            state: self.state.clone(),
-        }))
+        Ok(Box::new(BoundedMorselizer { inner, state }))
     }
 
     fn table_schema(&self) -> &TableSchema {

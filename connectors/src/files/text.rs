@@ -21,6 +21,7 @@ use datafusion::{
         projection::{ProjectionOpener, SplitProjection},
         table_schema::TableSchema,
     },
+    error::DataFusionError,
     physical_expr::{PhysicalExpr, projection::ProjectionExprs},
     physical_plan::metrics::ExecutionPlanMetricsSet,
 };
@@ -129,7 +130,7 @@ impl FileSource for TextSource {
         let opener = TextOpener {
             store,
             wanted: self.wanted()?,
-            state: self.state.clone(),
+            state: self.state.split(),
         };
         ProjectionOpener::try_new(self.projection.clone(), Arc::new(opener), self.schema.file_schema())
     }
@@ -205,9 +206,20 @@ impl FileOpener for TextOpener {
         let (store, wanted, state) = (Arc::clone(&self.store), self.wanted.clone(), self.state.clone());
         let name = file.object_meta.location.to_string();
         Ok(async move {
+            let meter = Arc::clone(&state.meter);
+            let note = move |error: &DataFusionError| {
+                if let Some(failure) = ConnectorError::find(error) {
+                    meter.failed(failure);
+                }
+            };
             let opened = async { Ok(open(store, wanted, state, file.object_meta).await?) };
-            let stream = caught_async(&name, opened).await?;
-            Ok(caught_stream(name, stream))
+            let stream = caught_async(&name, opened).await.inspect_err(&note)?;
+            let noted = caught_stream(name, stream).inspect(move |item| {
+                if let Err(error) = item {
+                    note(error);
+                }
+            });
+            Ok(noted.boxed())
         }
         .boxed())
     }

@@ -27,6 +27,7 @@ impl PostgresConnector {
     pub fn new() -> Self {
         let spec = ConnectorSpec {
             kind: "postgres",
+            system: "postgresql",
             contract: CONTRACT,
             options: settings::OPTIONS,
             credential: settings::CREDENTIAL,
@@ -67,8 +68,8 @@ impl Connector for PostgresConnector {
         plan::plan(&request.scan)
     }
 
-    async fn splits(&self, _cx: &CallContext, request: SplitsRequest) -> Result<SplitsPage> {
-        splits::splits(&request)
+    async fn splits(&self, cx: &CallContext, request: SplitsRequest) -> Result<SplitsPage> {
+        splits::splits(cx, &request)
     }
 
     async fn read(&self, cx: &CallContext, request: ReadRequest) -> Result<ReadStream> {

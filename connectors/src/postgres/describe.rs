@@ -53,7 +53,10 @@ pub(super) async fn describe(
                 parallelism: 1,
                 token: None,
             };
-            let split = splits::splits(&request)?.splits.pop().ok_or_else(|| missing(&name))?;
+            let split = splits::splits(cx, &request)?
+                .splits
+                .pop()
+                .ok_or_else(|| missing(&name))?;
             let request = ReadRequest {
                 split: split.handle,
                 batch_rows: 1_024,
@@ -168,6 +171,7 @@ fn handle(relation: &Relation, columns: &[CatalogColumn], statistics: Statistics
         }
     };
     Table {
+        name: RemoteName::table(&relation.schema, &relation.name),
         relation: format!("{}.{}", quoted(&relation.schema), quoted(&relation.name)),
         oid: u32::try_from(relation.oid).unwrap_or(0),
         columns: columns.iter().map(column).collect(),

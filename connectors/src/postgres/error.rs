@@ -1,12 +1,12 @@
 //! What does a failure of the server or of the way to it mean to the caller?
 
-use std::error::Error as _;
+use std::error::Error as StdError;
 
 use tokio_postgres::{Error, error::SqlState};
 
 use crate::error::{ConnectorError, ConnectorErrorKind};
 
-/// Our words for a failure; the server's own text goes to the log.
+/// Our words for a failure; the server's own text goes to the log where it cannot quote a value.
 pub(super) fn from_postgres(error: Error) -> ConnectorError {
     let (kind, message) = match error.as_db_error() {
         Some(database) => of_state(database.code()),
@@ -16,7 +16,27 @@ pub(super) fn from_postgres(error: Error) -> ConnectorError {
         ),
         None => (ConnectorErrorKind::Unavailable, "the source cannot be reached"),
     };
-    ConnectorError::new(kind, message).with_source(error)
+    let failure = ConnectorError::new(kind, message);
+    let failure = match error.code() {
+        Some(state) => failure.with_status(state.code()),
+        None => failure,
+    };
+    failure.with_source(cause(error))
+}
+
+/// For the log. Texts about data, and those of functions of the server's owner, quote values of rows.
+fn cause(error: Error) -> Box<dyn StdError + Send + Sync> {
+    let quoting = error.code().filter(|state| {
+        let class = state.code().get(..2).unwrap_or_default();
+        !matches!(
+            class,
+            "08" | "28" | "3D" | "3F" | "40" | "42" | "53" | "54" | "55" | "57" | "58" | "XX"
+        )
+    });
+    match quoting {
+        Some(state) => format!("the server answered with SQLSTATE {}", state.code()).into(),
+        None => error.into(),
+    }
 }
 
 /// By SQLSTATE (<https://www.postgresql.org/docs/current/errcodes-appendix.html>), classes after single codes.

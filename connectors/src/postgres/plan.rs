@@ -15,13 +15,17 @@ use crate::{
     scan::{Relation, ScanSpec},
     split::Handle,
     statement::{RowGuard, write_scan},
-    table_spec::Statistics,
+    table_spec::{RemoteName, Statistics},
 };
 
 /// A planned scan: the statement and how its rows are decoded.
 #[derive(Debug)]
 pub(super) struct Scan {
+    pub name: RemoteName,
     pub text: String,
+    /// The text without any literal.
+    pub shown: String,
+    pub pushdown: String,
     pub parameters: Vec<Literal>,
     pub schema: SchemaRef,
     /// Columns of the table, one per field of `schema`.
@@ -45,7 +49,10 @@ pub(super) fn plan(scan: &ScanSpec) -> Result<PlanResponse> {
         .filter_map(|position| table.columns.get(*position).cloned())
         .collect();
     let handle = Scan {
+        name: table.name.clone(),
         text: planned.text,
+        shown: planned.shown,
+        pushdown: planned.pushdown,
         parameters: planned.parameters,
         schema: Arc::clone(&planned.schema),
         columns,
@@ -77,6 +84,7 @@ mod tests {
         postgres::types::{ColumnType, Comparison, Output, Wire},
         predicate::{CompareOp, Predicate},
         scan::{ColumnId, ColumnRef, Guard, OutputColumn, OutputValue},
+        statement::PlannedScan,
     };
 
     fn table() -> Table {
@@ -91,6 +99,7 @@ mod tests {
             written: String::new(),
         };
         Table {
+            name: RemoteName::table("s", "t"),
             relation: "\"s\".\"t\"".to_owned(),
             oid: 1,
             columns: vec![
@@ -101,7 +110,7 @@ mod tests {
         }
     }
 
-    fn text(guard: Predicate, limit: Option<u64>) -> (String, Vec<String>) {
+    fn planned(guard: Predicate, limit: Option<u64>) -> PlannedScan<Literal> {
         let table = table();
         let output = OutputColumn {
             name: "x".to_owned(),
@@ -116,11 +125,22 @@ mod tests {
         let mut scan = ScanSpec::table(Handle::new(()), vec![ColumnId::new("a\"b")], guard, vec![output]);
         scan.filter = vec![Predicate::compare("t", CompareOp::Lt, ScalarValue::from("x'; --"))];
         scan.limit = limit;
-        let planned = write_scan(&table, &scan, &table.types()).expect("planned");
-        (
-            planned.text,
-            planned.parameters.into_iter().map(|literal| literal.text).collect(),
-        )
+        write_scan(&table, &scan, &table.types()).expect("planned")
+    }
+
+    fn text(guard: Predicate, limit: Option<u64>) -> (String, Vec<String>) {
+        let planned = planned(guard, limit);
+        let literals = planned.parameters.into_iter().map(|literal| literal.text);
+        (planned.text, literals.collect())
+    }
+
+    #[test]
+    fn what_people_are_shown_has_no_literal() {
+        let guard = Predicate::compare("a\"b", CompareOp::Eq, ScalarValue::Int64(Some(7)));
+        let planned = planned(guard, Some(90_210));
+        assert!(planned.text.ends_with(" LIMIT 90210"));
+        assert!(planned.shown.ends_with("OFFSET 0) AS t0 LIMIT ?"), "{}", planned.shown);
+        assert_eq!(planned.pushdown, "guard=exact filter=1/1 limit=exact");
     }
 
     #[test]

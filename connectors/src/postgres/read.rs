@@ -22,7 +22,7 @@ use crate::{
     error::{ConnectorError, ConnectorErrorKind, Result},
     read_stats::ReadCounters,
     split::{ReadRequest, ReadStream},
-    statement::{GUARDED_ROWS, RowGuard},
+    statement::{GUARDED_ROWS, RowGuard, commented},
 };
 
 /// Capacity of new builders; larger batches grow.
@@ -40,7 +40,8 @@ pub(super) fn read(cx: &CallContext, pools: &Arc<Pools>, request: &ReadRequest) 
         let parameters = scan.parameters.iter().map(|literal| (literal, literal.kind.clone()));
         let stream = lease
             .client()?
-            .query_typed_raw(&scan.text, parameters)
+            // Unnamed: the server keeps no statement, so that a comment of each query's own costs no memory.
+            .query_typed_raw(&commented(&scan.text, &call), parameters)
             .await
             .map_err(from_postgres)?;
         Reader::new(&scan, rows, &call.counters).run(stream, &sender).await?;

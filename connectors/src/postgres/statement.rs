@@ -12,12 +12,13 @@ use crate::{
     predicate::{CompareOp, Predicate},
     scan::ColumnId,
     statement::{Condition, Dialect, Sql, column, leaf_column},
-    table_spec::Statistics,
+    table_spec::{RemoteName, Statistics},
 };
 
 /// A table, view, materialized view or foreign table, as described.
 #[derive(Debug, Clone)]
 pub(super) struct Table {
+    pub name: RemoteName,
     /// Quoted and qualified.
     pub relation: String,
     /// `pg_class.oid`: a table of the same name that came later has another.

@@ -33,6 +33,7 @@ impl SqliteConnector {
     pub fn new() -> Self {
         let spec = ConnectorSpec {
             kind: "sqlite",
+            system: "sqlite",
             contract: CONTRACT,
             options: OPTIONS,
             credential: &[],

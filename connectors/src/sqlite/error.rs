@@ -11,7 +11,13 @@ pub(super) fn from_sqlx(error: sqlx::Error) -> ConnectorError {
         sqlx::Error::Io(_) => (ConnectorErrorKind::Unavailable, "the database file cannot be read"),
         _ => (ConnectorErrorKind::SourceFailed, "the database failed"),
     };
-    ConnectorError::new(kind, message).with_source(error)
+    let failure = ConnectorError::new(kind, message);
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    let failure = match code {
+        Some(code) => failure.with_status(code),
+        None => failure,
+    };
+    failure.with_source(error)
 }
 
 /// By result code (<https://www.sqlite.org/rescode.html>); the low byte is the primary code.

@@ -19,6 +19,9 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Scan {
     pub text: String,
+    /// The text without any literal.
+    pub shown: String,
+    pub pushdown: String,
     pub parameters: Vec<Literal>,
     pub schema: SchemaRef,
     /// Columns of the table, one per field of `schema`.
@@ -41,6 +44,8 @@ pub(super) fn plan(scan: &ScanSpec) -> Result<PlanResponse> {
         .collect();
     let handle = Scan {
         text: planned.text,
+        shown: planned.shown,
+        pushdown: planned.pushdown,
         parameters: planned.parameters,
         schema: Arc::clone(&planned.schema),
         columns,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::plan::Scan;
 use crate::{
     error::Result,
+    remote_statement::RemoteStatement,
     split::{Handle, Split, SplitId, SplitsPage, SplitsRequest},
 };
 
@@ -17,9 +18,23 @@ pub(super) fn splits(request: &SplitsRequest) -> Result<SplitsPage> {
         bytes: 0,
         rows: None,
         locality: None,
+        statement: Some(Arc::new(statement(scan))),
     };
     Ok(SplitsPage {
         splits: vec![split],
         next: None,
     })
+}
+
+/// No comment is sent along: nobody but us sees the statements of an embedded database.
+fn statement(scan: &Scan) -> RemoteStatement {
+    RemoteStatement {
+        system: "sqlite",
+        namespace: Some("main".to_owned()),
+        collection: scan.table.clone(),
+        operation: "SELECT",
+        text: Some(scan.shown.clone()),
+        server: None,
+        pushdown: Some(scan.pushdown.clone()),
+    }
 }

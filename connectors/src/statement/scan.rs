@@ -26,6 +26,10 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct PlannedScan<P> {
     pub text: String,
+    /// The text without any literal, for people.
+    pub shown: String,
+    /// What the source does, and how exactly, for people.
+    pub pushdown: String,
     pub parameters: Vec<P>,
     /// Of the batches, exactly.
     pub schema: SchemaRef,
@@ -79,13 +83,15 @@ pub(crate) fn write_scan<D: Dialect>(
     let statement = Shape {
         positions: &positions,
         fenced,
-        limit,
     };
     let (text, parameters) = statement.write(dialect, where_clause.written)?.finish(D::placeholder);
+    let (text, shown) = limited(text, limit);
     // A limit that was sent counts every row: none may be left out here.
     let row_guard = RowGuard::new(scan).filter(|_| limit.is_none());
     Ok(PlannedScan {
         text,
+        shown,
+        pushdown: pushdown(guard, &filter, limit),
         parameters,
         schema: schema(&scan.output),
         positions,
@@ -134,7 +140,6 @@ fn guard_verdict(guard: &Guard, rows: Pushdown) -> Pushdown {
 struct Shape<'a> {
     positions: &'a [usize],
     fenced: bool,
-    limit: Option<u64>,
 }
 
 impl Shape<'_> {
@@ -165,11 +170,31 @@ impl Shape<'_> {
                 &format!(" {}) AS t0", D::FENCE),
             );
         }
-        if let Some(limit) = self.limit {
-            sql.push(&format!(" LIMIT {}", limit.min(i64::MAX.unsigned_abs())));
-        }
         Ok(sql)
     }
+}
+
+/// The statement, and as people are shown it.
+fn limited(text: String, limit: Option<u64>) -> (String, String) {
+    match limit {
+        Some(limit) => (
+            format!("{text} LIMIT {}", limit.min(i64::MAX.unsigned_abs())),
+            format!("{text} LIMIT ?"),
+        ),
+        None => (text.clone(), text),
+    }
+}
+
+/// `guard=exact filter=1/2 limit=exact`: of the conditions, those that the source decides for good.
+fn pushdown(guard: Pushdown, filter: &[Pushdown], limit: Option<u64>) -> String {
+    let guard = match guard {
+        Pushdown::Exact => "exact",
+        Pushdown::Inexact => "inexact",
+        Pushdown::Unsupported => "none",
+    };
+    let exact = filter.iter().filter(|one| **one == Pushdown::Exact).count();
+    let limit = if limit.is_some() { "exact" } else { "none" };
+    format!("guard={guard} filter={exact}/{} limit={limit}", filter.len())
 }
 
 fn schema(output: &[OutputColumn]) -> SchemaRef {

@@ -21,6 +21,8 @@ pub async fn require_caller(State(app): State<AppState>, mut request: Request, n
     let origin = origin(&request);
     match app.auth.authenticate(request.headers(), &origin).await {
         Ok(caller) => {
+            // The span of the request, see `trace`.
+            tracing::Span::current().record("lakegate.principal.id", caller.user.as_str());
             request.extensions_mut().insert(caller);
             next.run(request).await
         }

@@ -5,16 +5,17 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use opentelemetry::{
     propagation::{Extractor, TextMapPropagator},
     trace::TraceContextExt,
 };
 use opentelemetry_sdk::propagation::TraceContextPropagator;
-use tracing::{Instrument, field::Empty};
+use tracing::{Instrument, Span, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::request_id::RequestId;
+use crate::error::Envelope;
 
 const TRACEPARENT: &str = "traceparent";
 
@@ -54,12 +55,16 @@ pub async fn open_span(mut request: Request, next: Next) -> Response {
         http.request.method = %request.method(),
         http.route = route,
         http.response.status_code = Empty,
-        request_id = id,
+        error.type = Empty,
+        otel.status_code = Empty,
+        url.scheme = "http",
+        lakegate.request.id = id,
+        lakegate.principal.id = Empty,
+        lakegate.query.id = Empty,
         trace_id = Empty,
-        query_id = Empty,
     );
     let incoming = parent.span().span_context().clone();
-    // Fails where no collector is configured: then there is nobody to tell.
+    // Fails where nobody traces: then there is nobody to tell.
     let _ = span.set_parent(parent);
     let own = span.context().span().span_context().clone();
     let context = if own.is_valid() { own } else { incoming };
@@ -76,17 +81,31 @@ pub async fn open_span(mut request: Request, next: Next) -> Response {
     span.record("trace_id", &trace);
     request.extensions_mut().insert(TraceId(trace.clone()));
     let mut response = next.run(request).instrument(span.clone()).await;
-    span.record("http.response.status_code", response.status().as_u16());
-    if let Some(query) = response
-        .headers()
-        .get("lakegate-query-id")
-        .and_then(|value| value.to_str().ok())
-    {
-        span.record("query_id", query);
+    note_status(&span, response.status());
+    if let Some(query) = query_of(&response) {
+        span.record("lakegate.query.id", query);
     }
     let flags = if context.is_sampled() { "01" } else { "00" };
     if let Ok(value) = HeaderValue::from_str(&format!("00-{trace}-{parent_id}-{flags}")) {
         response.headers_mut().insert(TRACEPARENT, value);
     }
     response
+}
+
+/// Only what the server failed at is an error of a SERVER span.
+fn note_status(span: &Span, status: StatusCode) {
+    span.record("http.response.status_code", i64::from(status.as_u16()));
+    if status.is_server_error() {
+        span.record("otel.status_code", "ERROR");
+        span.record("error.type", status.as_str());
+    }
+}
+
+/// The query that an answer, or a refusal, is about.
+fn query_of(response: &Response) -> Option<&str> {
+    let header = response.headers().get("lakegate-query-id");
+    let refused = response.extensions().get::<Envelope>();
+    header
+        .and_then(|value| value.to_str().ok())
+        .or_else(|| refused?.refusal.error.query_id.as_deref())
 }

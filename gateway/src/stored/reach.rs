@@ -51,6 +51,7 @@ impl Desk {
             self.app().config.sources.local_roots.clone(),
         );
         let reached = Reached {
+            name: stored.name.clone(),
             connector: Arc::clone(connector),
             connection: connections.open(stored)?,
         };

@@ -31,7 +31,7 @@ use lakegate_connectors::{
     table_spec::TableSpec,
 };
 
-use super::ipc_bytes;
+use super::{client_span::ClientSpan, ipc_bytes};
 use crate::{context::QueryContext, engine_error::connector_error, error::QueryError};
 
 /// Pages of splits that are asked for, at most.
@@ -58,11 +58,11 @@ pub struct ConnectorScan {
 }
 
 impl ConnectorScan {
-    fn call(&self) -> CallContext {
+    fn call(&self, trace: TraceParent) -> CallContext {
         CallContext {
             query: QueryId(self.cx.query.as_str().into()),
             invocation: InvocationId::fresh(),
-            trace: TraceParent(self.cx.caller.trace_id.as_deref().map(Into::into)),
+            trace,
             connection: Arc::clone(&self.connection),
             deadline: Deadline::at(self.cx.deadline),
             cancel: self.cx.cancel.child_token(),
@@ -120,7 +120,7 @@ impl ConnectorScan {
 /// # Errors
 /// Those of the source, in our words.
 pub async fn plan_scan(mut scan: ConnectorScan) -> Result<Arc<dyn ExecutionPlan>, QueryError> {
-    let call = scan.call();
+    let call = scan.call(TraceParent::default());
     let mut request = scan.request();
     if !matches!(scan.guard, Predicate::True) && !request.filter.is_empty() {
         let plan = scan
@@ -173,6 +173,17 @@ pub async fn plan_scan(mut scan: ConnectorScan) -> Result<Arc<dyn ExecutionPlan>
         return Err(failed(protocol("the connector has more splits than can be planned")));
     }
     Ok(Arc::new(ConnectorScanExec::new(scan, Arc::new(promised), splits)))
+}
+
+/// Adds a batch, or the failure, to the span of its split.
+fn tell(told: &ClientSpan, batch: &Result<RecordBatch, ConnectorError>) {
+    match batch {
+        Ok(batch) => {
+            told.add_rows(batch.num_rows() as u64);
+            told.add_bytes(ipc_bytes::of(batch));
+        }
+        Err(error) => told.failed(error),
+    }
 }
 
 /// Names, types and order are those that were asked for; nullability may only narrow.
@@ -229,7 +240,8 @@ impl ConnectorScanExec {
     }
 
     fn open(&self, split: &Split) -> impl Stream<Item = EngineResult<RecordBatch>> + Send + use<> {
-        let (connector, call) = (Arc::clone(&self.scan.connector), self.scan.call());
+        let scan = self.scan.clone();
+        let statement = split.statement.clone().unwrap_or_default();
         let request = ReadRequest {
             split: split.handle.clone(),
             batch_rows: self.scan.batch_size,
@@ -237,9 +249,11 @@ impl ConnectorScanExec {
             row_hint: self.scan.limit.and_then(|limit| u64::try_from(limit).ok()),
         };
         let opening = async move {
-            let bounded = call.clone();
-            let stream = bounded.bounded(async { connector.read(&call, request).await }).await?;
-            Ok::<_, ConnectorError>(stream.batches)
+            let told = ClientSpan::read(&scan.cx, &scan.name, &statement);
+            let call = scan.call(told.trace_parent());
+            let opened = call.bounded(async { scan.connector.read(&call, request).await }).await;
+            let stream = opened.inspect_err(|error| told.failed(error))?;
+            Ok::<_, ConnectorError>(stream.batches.inspect(move |batch| tell(&told, batch)))
         };
         let (read, cx, name) = (
             Arc::clone(&self.read),

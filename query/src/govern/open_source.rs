@@ -140,8 +140,9 @@ impl GovernedTable {
             target_partitions: request.target_partitions,
             batch_size: request.batch_size,
             meter: Arc::new(QueryScanMeter {
-                meter: Arc::clone(&self.cx.meter),
+                cx: Arc::clone(&self.cx),
                 connection: self.grant.path.connection.name.clone(),
+                relation: self.grant.name(),
             }),
             cache: Arc::clone(files.cache),
             store_url,

@@ -10,7 +10,7 @@ use lakegate_catalog::{
     record::{QueryEnd, QueryFailure, QueryRecord, QueryStart, QueryState, ResultLocation},
 };
 use tokio::sync::{mpsc, oneshot};
-use tracing::{Instrument, info_span};
+use tracing::{Instrument, Span, field::Empty};
 
 use super::{
     Inner, RunError, RunningQuery, SubmitRequest, final_state,
@@ -27,6 +27,7 @@ use crate::{
     plan_thread,
     recheck::Recheck,
     results::{ResultWriter, Written},
+    trace::{figure, stage},
 };
 
 /// Times that the final state is tried to be stored before it is left to recovery.
@@ -158,6 +159,8 @@ struct Outcome {
     /// Audit attempts that are not stored yet.
     attempts: Attempts,
     billed_statement: bool,
+    /// `SELECT`, `SHOW`, …
+    statement: &'static str,
     /// Version that the query was decided under.
     version: Option<i64>,
 }
@@ -167,6 +170,7 @@ async fn run(inner: &Arc<Inner>, prepared: Prepared, sink: &mut Sink) -> Result<
     let running = prepared.running.clone();
     let mut outcome = Outcome {
         billed_statement: prepared.parsed.kind.billed(),
+        statement: prepared.parsed.kind.word(),
         ..Outcome::default()
     };
     let work = AssertUnwindSafe(stages(inner, prepared, sink, &mut outcome)).catch_unwind();
@@ -174,15 +178,32 @@ async fn run(inner: &Arc<Inner>, prepared: Prepared, sink: &mut Sink) -> Result<
         .await
         .unwrap_or_else(|_| Err(QueryError::internal("the query panicked")));
     let result = result.map_err(|error| if inner.is_draining() { drained(error) } else { error });
-    let ended = end(inner, &cx, &result, outcome)
-        .instrument(info_span!("query.results"))
-        .await;
+    let span = results_span(&cx, &result, outcome.statement);
+    let ended = end(inner, &cx, &result, outcome).instrument(span.clone()).await;
+    if let Err(error) = &result {
+        span.in_scope(|| log(&cx.query, error));
+    }
+    drop(span);
     running.enter(final_state(result.as_ref().err()));
     inner.running.remove(&cx.query);
-    if let Err(error) = &result {
-        log(&cx.query, error);
-    }
     result.and(ended)
+}
+
+/// What became of the query.
+fn results_span(cx: &QueryContext, result: &Result<()>, statement: &'static str) -> Span {
+    let (usage, error) = (cx.meter.usage(), result.as_ref().err());
+    stage!(
+        "query.results",
+        cx,
+        otel.status_code = error.map(|_| "ERROR"),
+        error.type = error.map(|error| error.code.text()),
+        lakegate.query.state = final_state(error).word(),
+        lakegate.statement.type = statement,
+        lakegate.returned_rows = figure(usage.rows),
+        lakegate.scanned_bytes = figure(usage.scanned_bytes),
+        lakegate.fetched_bytes = figure(usage.fetched_bytes),
+        lakegate.connector_bytes = figure(usage.connector_bytes),
+    )
 }
 
 /// Causes of user errors quote literals and values: they are in no log. What operators must mend is.
@@ -220,7 +241,7 @@ async fn stages(inner: &Arc<Inner>, prepared: Prepared, sink: &mut Sink, outcome
     let _slot: Slot = inner
         .admission
         .admit(&cx, &workgroup.body)
-        .instrument(info_span!("query.admit"))
+        .instrument(stage!("query.admit", cx))
         .await?;
     let grants = planned.grants.clone();
     let recheck = Recheck {
@@ -246,10 +267,25 @@ async fn stages(inner: &Arc<Inner>, prepared: Prepared, sink: &mut Sink, outcome
         .map_err(crate::audit_error)?;
     outcome.attempts.stored();
     running.enter(QueryState::Running);
-    outcome.written = tokio::select! {
-        written = execute(inner, &cx, planned, sink).instrument(info_span!("query.execute", query_id = %cx.query)) => written?,
-        error = recheck.watch(known) => return Err(error),
+    let span = stage!(
+        "query.execute",
+        cx,
+        lakegate.scanned_bytes = Empty,
+        lakegate.returned_rows = Empty
+    );
+    let executing = cx.trace.execute_in(&span);
+    let written = tokio::select! {
+        written = execute(inner, &cx, planned, sink).instrument(span.clone()) => written,
+        error = recheck.watch(known).instrument(span.clone()) => Err(error),
     };
+    drop(executing);
+    let usage = cx.meter.usage();
+    span.record(
+        "lakegate.scanned_bytes",
+        figure(usage.scanned_bytes + usage.connector_bytes),
+    );
+    span.record("lakegate.returned_rows", figure(usage.rows));
+    outcome.written = written?;
     Ok(())
 }
 

@@ -94,6 +94,7 @@ pub async fn prepare(inner: &Arc<Inner>, caller: &Caller, request: SubmitRequest
         cancel: cancel.clone(),
         limits,
         meter: Arc::clone(&meter),
+        trace: Arc::default(),
         started: Instant::now(),
         now: Utc::now(),
         salt,
@@ -148,7 +149,12 @@ async fn check(inner: &Arc<Inner>, caller: &Caller, request: &SubmitRequest, gov
     }
     let sql = request.sql.clone();
     let parsed = plan_thread::run(inner.engine_handle()?, move || async move {
-        tracing::info_span!("query.parse").in_scope(|| parse::parse(&sql))
+        let span = tracing::info_span!("query.parse", lakegate.statement.type = tracing::field::Empty);
+        let parsed = span.in_scope(|| parse::parse(&sql));
+        if let Ok(parsed) = &parsed {
+            span.record("lakegate.statement.type", parsed.kind.word());
+        }
+        parsed
     })
     .await?;
     Ok((workgroup, context, parsed))

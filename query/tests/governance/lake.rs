@@ -247,6 +247,7 @@ impl Lake {
             deadline: Instant::now() + Duration::from_secs(120),
             meter: Arc::new(Meter::new(None, cancel.clone())),
             cancel,
+            trace: Arc::default(),
             limits: Limits {
                 scanned_bytes: None,
                 workgroup_scanned_bytes: None,

@@ -41,6 +41,7 @@ impl Liar {
     fn new(fails: bool) -> Arc<Self> {
         let spec = ConnectorSpec {
             kind: "liar",
+            system: "liar",
             contract: CONTRACT,
             options: &[],
             credential: &[],
@@ -106,6 +107,7 @@ impl Connector for Liar {
                 bytes: 0,
                 rows: None,
                 locality: None,
+                statement: None,
             }
         };
         Ok(SplitsPage {

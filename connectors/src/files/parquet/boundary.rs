@@ -35,7 +35,11 @@ impl Place {
     }
 
     fn note_error(&self, error: &DataFusionError) {
-        if ConnectorError::find(error).and_then(ConnectorError::detail) == Some(PANICKED) {
+        let Some(failure) = ConnectorError::find(error) else {
+            return;
+        };
+        self.state.meter.failed(failure);
+        if failure.detail() == Some(PANICKED) {
             self.state.cache.quarantine(&self.state.store_id, &self.meta);
         }
     }
