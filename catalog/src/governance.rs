@@ -29,6 +29,39 @@ pub enum FilterColumns {
     Except(Vec<ObjectId>),
 }
 
+impl FilterColumns {
+    /// The columns and fields that the list names, to open them or to leave them out.
+    #[must_use]
+    pub fn named(&self) -> &[ObjectId] {
+        match self {
+            Self::All => &[],
+            Self::Include(ids) | Self::Except(ids) => ids,
+        }
+    }
+
+    /// The columns that the list means in a relation with these columns. Of an excepted field its column stays: the list
+    /// itself says which field is left out.
+    #[must_use]
+    pub fn meant<'a>(&self, columns: impl IntoIterator<Item = &'a ObjectId>) -> Vec<ObjectId> {
+        match self {
+            Self::Include(ids) => ids.clone(),
+            Self::All | Self::Except(_) => {
+                let open = columns.into_iter().filter(|id| !self.named().contains(id));
+                open.cloned().collect()
+            }
+        }
+    }
+
+    /// What the list leaves out again.
+    #[must_use]
+    pub fn excepted(&self) -> &[ObjectId] {
+        match self {
+            Self::Except(ids) => ids,
+            Self::All | Self::Include(_) => &[],
+        }
+    }
+}
+
 /// Body of a data filter; its parent is a table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DataFilter {
@@ -43,9 +76,17 @@ pub struct DataFilter {
     /// Ids of the columns that the body reads, bound at publication: a renamed column stays bound, a dropped one denies.
     pub reads: Vec<BoundColumn>,
     /// Ids of the columns that `columns` meant at publication: one that appears later is opened by nothing but a new
-    /// publication (governance.md §3). `None`: published by an older version.
-    #[serde(default)]
-    pub covers: Option<Vec<ObjectId>>,
+    /// publication (governance.md §3).
+    pub covers: Vec<ObjectId>,
+}
+
+impl DataFilter {
+    /// Whether the filter reads or lists the column or a field of it.
+    #[must_use]
+    pub fn uses(&self, column: &ObjectId) -> bool {
+        let reads = self.reads.iter().map(|read| &read.id);
+        self.columns.named().iter().chain(reads).any(|id| id.is_within(column))
+    }
 }
 
 /// A column name in a body, bound at publication to its object id and type.
@@ -90,4 +131,43 @@ impl Noun for ColumnMask {
 }
 impl Noun for Policy {
     const KIND: Kind = Kind::Policy;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> ObjectId {
+        ObjectId::from_stored(text)
+    }
+
+    #[test]
+    fn a_filter_uses_what_it_reads_and_lists_fields_included() {
+        let filter = DataFilter {
+            body: "a = 1".to_owned(),
+            columns: FilterColumns::Except(vec![id("addr.zip")]),
+            restrictive: false,
+            reads: vec![BoundColumn {
+                name: "a".to_owned(),
+                id: id("a"),
+                data_type: "int".to_owned(),
+            }],
+            covers: Vec::new(),
+        };
+        let used: Vec<bool> = ["a", "addr", "addr.zip", "add", "b"]
+            .map(|column| filter.uses(&id(column)))
+            .into();
+        assert_eq!(used, [true, true, true, false, false]);
+    }
+
+    #[test]
+    fn a_list_means_the_columns_of_its_publication() {
+        let columns = [id("a"), id("addr"), id("b")];
+        let meant = |list: FilterColumns| list.meant(&columns);
+        assert_eq!(meant(FilterColumns::All), columns);
+        assert_eq!(meant(FilterColumns::Include(vec![id("addr.zip")])), [id("addr.zip")]);
+        let except = FilterColumns::Except(vec![id("b"), id("addr.zip")]);
+        assert_eq!(except.excepted(), [id("b"), id("addr.zip")]);
+        assert_eq!(meant(except), [id("a"), id("addr")]);
+    }
 }

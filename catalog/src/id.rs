@@ -43,6 +43,13 @@ impl ObjectId {
     pub fn column(&self) -> Option<Self> {
         self.0.split_once('.').map(|(column, _)| Self(column.to_owned()))
     }
+
+    /// Whether this is `column` itself or a struct field below it.
+    #[must_use]
+    pub fn is_within(&self, column: &Self) -> bool {
+        let rest = self.0.strip_prefix(column.as_str());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    }
 }
 
 impl Default for ObjectId {

@@ -20,7 +20,7 @@ pub struct RelationFacts {
 pub struct ColumnFacts {
     /// Id of the column.
     pub id: String,
-    /// Masks bound to it.
+    /// Masks bound to it and, if it is a field, to what it is a field of.
     pub masks: Vec<MaskFacts>,
 }
 
@@ -29,7 +29,9 @@ pub struct ColumnFacts {
 pub struct MaskFacts {
     /// Id of the mask.
     pub id: String,
-    /// Its rank; the lowest permitted one applies.
+    /// Steps from the column up to what bears the mask: 0 is the column itself, 1 the struct around it.
+    pub distance: u32,
+    /// Its rank; of the nearest permitted ones the lowest applies.
     pub rank: i64,
 }
 

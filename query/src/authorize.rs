@@ -171,10 +171,11 @@ fn decision(cx: &QueryContext, path: &TablePath, access: &Access, read_stats: bo
         .into_iter()
         .map(|filter| (filter.id.as_str(), filter.version))
         .collect();
-    let masks: Vec<_> = leaves(&path.table)
+    let leaves = leaves(&path.table);
+    let masks: Vec<_> = leaves
         .iter()
         .flat_map(|leaf| leaf.masks(snapshot))
-        .map(|mask| (mask.id.as_str().to_owned(), mask.version))
+        .map(|(_, mask)| (mask.id.as_str().to_owned(), mask.version))
         .collect();
     let user = snapshot.user(&cx.caller.user).map(|user| user.version);
     let parts = serde_json::json!({

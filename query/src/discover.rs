@@ -13,7 +13,6 @@ use std::{
 use lakegate_catalog::{
     Store, StoreError,
     change::{ChangeSet, Put},
-    governance::FilterColumns,
     id::ObjectId,
     name::TableName,
     object::{LOCAL_LAKE, Stored},
@@ -436,25 +435,11 @@ fn columns(spec: &TableSpec, known: &[Column]) -> Vec<Column> {
         .collect()
 }
 
-/// Would a column go that a filter reads or lists, or that is masked?
+/// Would a column go that a filter reads or lists, or that is masked, itself or a field of it?
 fn loses_governed(snapshot: &Snapshot, table: &Stored<Table>, columns: &[Column]) -> bool {
-    let gone = |id: &ObjectId| {
-        !columns.iter().any(|kept| kept.id == *id) && table.body.columns.iter().any(|known| known.id == *id)
-    };
-    let listed = |list: &FilterColumns| match list {
-        FilterColumns::All => false,
-        FilterColumns::Include(ids) | FilterColumns::Except(ids) => ids.iter().any(gone),
-    };
-    let filtered = snapshot
-        .filters_of(&table.id)
-        .into_iter()
-        .any(|filter| listed(&filter.body.columns) || filter.body.reads.iter().any(|read| gone(&read.id)));
-    filtered
-        || table
-            .body
-            .columns
-            .iter()
-            .any(|column| gone(&column.id) && !snapshot.masks_of(&column.id).is_empty())
+    let kept = |id: &ObjectId| columns.iter().any(|kept| kept.id == *id);
+    let mut gone = table.body.columns.iter().filter(|known| !kept(&known.id));
+    gone.any(|column| !snapshot.users_of_column(&table.id, &column.id).is_empty())
 }
 
 /// Names, types and order; nullability alone is no drift.

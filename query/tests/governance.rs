@@ -307,6 +307,26 @@ async fn b2_masks_hold_on_struct_fields_by_every_route() {
     assert_ne!(error.code, ErrorCode::Internal);
 }
 
+/// The nearest granted mask wins: one that is not granted decides nothing, so the field has its struct's.
+#[tokio::test]
+async fn b2_a_mask_that_is_not_granted_hides_no_field() {
+    let mut lake = Lake::default();
+    let mask = |name: &str, column: &str, func: &str| (name.to_owned(), column.to_owned(), func.to_owned(), 10);
+    lake.masks.push(mask("m-addr", "addr", "mask-to-fixed-value"));
+    lake.masks.push(mask("m-zip", "addr.zip", "show-last-4"));
+    lake.filters[0].2 = lakegate_catalog::governance::FilterColumns::Include(vec![fixture::id("c-id")]);
+    lake.grants.retain(|(_, privilege, _, _)| privilege != "select-masked");
+    let grant = |object: &str| {
+        let [user, privilege, kind] = ["alice", "select-masked", "ColumnMask"].map(str::to_owned);
+        (user, privilege, kind, object.to_owned())
+    };
+    lake.grants.push(grant("m-addr"));
+    let sql = "SELECT addr FROM orders WHERE id = 1";
+    everywhere(&lake, "alice", sql, &["{street: XXXXXXXX, zip: XXXXXXXX}"]).await;
+    lake.grants.push(grant("m-zip"));
+    everywhere(&lake, "alice", sql, &["{street: XXXXXXXX, zip: nnn-nn-3333}"]).await;
+}
+
 #[tokio::test]
 async fn c3_not_in_sees_no_hidden_row() {
     let lake = Lake::default();

@@ -104,6 +104,20 @@ impl Snapshot {
         all(&self.column_masks, self.index.masks_by_column.get(column))
     }
 
+    /// What reads, lists or masks a column of a table or view, or a field of it: `filter` or `mask`, and its name.
+    #[must_use]
+    pub fn users_of_column(&self, relation: &ObjectId, column: &ObjectId) -> Vec<(&'static str, &str)> {
+        let filters = self.filters_of(relation).into_iter();
+        let masks = self.column_masks.iter();
+        let filters = filters
+            .filter(|filter| filter.body.uses(column))
+            .map(|filter| ("filter", filter.name.as_str()));
+        let masks = masks
+            .filter(|mask| mask.parent.as_ref().is_some_and(|id| id.is_within(column)))
+            .map(|mask| ("mask", mask.name.as_str()));
+        filters.chain(masks).collect()
+    }
+
     /// The roles that a user is in, directly or through other roles.
     #[must_use]
     pub fn roles_of(&self, user: &ObjectId) -> BTreeSet<ObjectId> {

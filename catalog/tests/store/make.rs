@@ -90,7 +90,7 @@ pub fn orders() -> Table {
 
 pub fn filter() -> DataFilter {
     DataFilter {
-        covers: None,
+        covers: Vec::new(),
         body: "id > 0".to_owned(),
         columns: FilterColumns::All,
         restrictive: false,

@@ -14,7 +14,7 @@ mod tables;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use lakegate_catalog::{governance::FilterColumns, id::ObjectId, name::split_name, object::Kind, snapshot::Snapshot};
+use lakegate_catalog::{id::ObjectId, name::split_name, object::Kind};
 use lakegate_connectors::registry::Registry;
 use lakegate_query::connection::SecretSource;
 
@@ -81,8 +81,8 @@ pub(crate) fn governed_columns_stay(draft: &mut Draft) {
         };
         let kept = |id: &ObjectId| after.body.columns.iter().any(|column| column.id == *id);
         for column in before.body.columns.iter().filter(|column| !kept(&column.id)) {
-            for user in users_of(&draft.after, &before.id, &column.id) {
-                broken.push((before.id.clone(), column.name.clone(), user));
+            for (what, user) in draft.after.users_of_column(&before.id, &column.id) {
+                broken.push((before.id.clone(), column.name.clone(), format!("{what} `{user}`")));
             }
         }
     }
@@ -99,30 +99,6 @@ pub(crate) fn governed_columns_stay(draft: &mut Draft) {
             "keep the column, or change or remove what uses it in the same lake",
         );
     }
-}
-
-/// Filters that read or list a column, and masks of it or of its fields.
-fn users_of(after: &Snapshot, table: &ObjectId, column: &ObjectId) -> Vec<String> {
-    let below = |id: &ObjectId| id == column || id.as_str().starts_with(&format!("{column}."));
-    let filters = after
-        .data_filters
-        .iter()
-        .filter(|filter| filter.parent.as_ref() == Some(table))
-        .filter(|filter| {
-            let listed = match &filter.body.columns {
-                FilterColumns::All => false,
-                FilterColumns::Include(ids) | FilterColumns::Except(ids) => ids.iter().any(below),
-            };
-            listed || filter.body.reads.iter().any(|read| below(&read.id))
-        });
-    let masks = after
-        .column_masks
-        .iter()
-        .filter(|mask| mask.parent.as_ref().is_some_and(below));
-    filters
-        .map(|filter| format!("filter `{}`", filter.name))
-        .chain(masks.map(|mask| format!("mask `{}`", mask.name)))
-        .collect()
 }
 
 /// The entry of `stored` equals `given`.

@@ -2,7 +2,7 @@
 
 use datafusion::arrow::datatypes::{DataType, Fields};
 use lakegate_catalog::{
-    governance::{ColumnMask, DataFilter, FilterColumns},
+    governance::{ColumnMask, DataFilter},
     id::ObjectId,
     object::Stored,
     relation::{Column, Table},
@@ -29,14 +29,16 @@ pub struct LeafFacts {
 }
 
 impl LeafFacts {
-    /// The masks that may apply: its own, else the nearest above.
-    pub(crate) fn masks<'a>(&self, snapshot: &'a Snapshot) -> Vec<&'a Arc<Stored<ColumnMask>>> {
-        self.lineage
-            .iter()
-            .rev()
-            .map(|id| snapshot.masks_of(id))
-            .find(|masks| !masks.is_empty())
-            .unwrap_or_default()
+    /// The masks that may apply, its own and those above, each with its distance: which of them are granted is decided
+    /// later, and of those the nearest apply.
+    pub(crate) fn masks<'a>(
+        &'a self,
+        snapshot: &'a Snapshot,
+    ) -> impl Iterator<Item = (u32, &'a Arc<Stored<ColumnMask>>)> {
+        (0..).zip(self.lineage.iter().rev()).flat_map(|(distance, id)| {
+            let masks = snapshot.masks_of(id);
+            masks.into_iter().map(move |mask| (distance, mask))
+        })
     }
 
     fn is_among(&self, ids: &[ObjectId]) -> bool {
@@ -99,15 +101,15 @@ pub(super) fn gather(
                 closure.field(&leaf.id, &column.id, column)?;
             }
         }
-        let masks = leaf.masks(snapshot);
-        masks.iter().try_for_each(|mask| closure.mask(&mask.id))?;
-        let masks = masks
-            .iter()
-            .map(|mask| MaskFacts {
+        let mut masks = Vec::new();
+        for (distance, mask) in leaf.masks(snapshot) {
+            closure.mask(&mask.id)?;
+            masks.push(MaskFacts {
                 id: mask.id.as_str().to_owned(),
+                distance,
                 rank: mask.body.rank,
-            })
-            .collect();
+            });
+        }
         facts.push(ColumnFacts {
             id: leaf.id.as_str().to_owned(),
             masks,
@@ -131,33 +133,10 @@ pub(super) fn gather(
 
 /// A listed column stands for its fields.
 fn scope(filter: &DataFilter, leaves: &[LeafFacts]) -> FilterScope {
-    let listed = |ids: &[ObjectId]| {
-        leaves
-            .iter()
-            .filter(|leaf| leaf.is_among(ids))
-            .map(|leaf| leaf.id.as_str().to_owned())
-            .collect()
-    };
     // INVARIANT: what appeared after the publication is covered by no list, `except` and all included.
-    if let Some(covers) = &filter.covers {
-        let except: &[ObjectId] = match &filter.columns {
-            FilterColumns::Except(ids) => ids,
-            FilterColumns::All | FilterColumns::Include(_) => &[],
-        };
-        let meant = |leaf: &&LeafFacts| leaf.is_among(covers) && !leaf.is_among(except);
-        return FilterScope::Include(
-            leaves
-                .iter()
-                .filter(meant)
-                .map(|leaf| leaf.id.as_str().to_owned())
-                .collect(),
-        );
-    }
-    match &filter.columns {
-        FilterColumns::All => FilterScope::All,
-        FilterColumns::Include(ids) => FilterScope::Include(listed(ids)),
-        FilterColumns::Except(ids) => FilterScope::Except(listed(ids)),
-    }
+    let meant = |leaf: &&LeafFacts| leaf.is_among(&filter.covers) && !leaf.is_among(filter.columns.excepted());
+    let ids = leaves.iter().filter(meant).map(|leaf| leaf.id.as_str().to_owned());
+    FilterScope::Include(ids.collect())
 }
 
 /// A forbid on a struct column or an inner struct (`==` it) closes the fields below, whatever they decide themselves.

@@ -108,8 +108,9 @@ impl Lake {
                 data_type: type_text(&read.data_type),
                 name: read.name,
             });
+            let published = crate::fixture::columns();
             let body = DataFilter {
-                covers: None,
+                covers: columns.meant(published.iter().map(|column| &column.id)),
                 body: body.clone(),
                 columns: columns.clone(),
                 restrictive: *restrictive,

@@ -106,7 +106,7 @@ pub(super) fn filters(draft: &mut Draft, filters: &[FilterOf]) {
         let columns = filter_columns(draft, entry, &table, name);
         let body = DataFilter {
             body: entry.body.condition.clone(),
-            covers: Some(covered(&columns, &table)),
+            covers: columns.meant(table.body.columns.iter().map(|column| &column.id)),
             columns,
             restrictive: entry.body.restrictive,
             reads,
@@ -118,16 +118,6 @@ pub(super) fn filters(draft: &mut Draft, filters: &[FilterOf]) {
             place: &entry.place,
         };
         draft.write(known.as_deref(), &seat, body);
-    }
-}
-
-/// The columns that a list means now. Of a field, its column is not meant: the list itself says which field.
-fn covered(columns: &FilterColumns, table: &Stored<Table>) -> Vec<ObjectId> {
-    let all = || table.body.columns.iter().map(|column| column.id.clone());
-    match columns {
-        FilterColumns::All => all().collect(),
-        FilterColumns::Include(ids) => ids.clone(),
-        FilterColumns::Except(ids) => all().filter(|id| !ids.contains(id)).collect(),
     }
 }
 
