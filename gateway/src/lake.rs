@@ -28,7 +28,7 @@ pub mod permission;
 pub mod builtins;
 pub mod export;
 pub mod resource;
-mod yaml_text;
+pub mod yaml_text;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -39,7 +39,7 @@ use std::{
 use lakegate_catalog::{
     Store,
     id::ObjectId,
-    object::Kind,
+    object::{BUILTIN_LAKE, Kind, LOCAL_LAKE},
     snapshot::{Partitions, Snapshot},
 };
 use lakegate_connectors::registry::Registry;
@@ -190,15 +190,11 @@ pub async fn apply(cx: &ApplyContext<'_>, input: &LakeInput, options: ApplyOptio
     let lake = read::read(input, &mut problems);
     let name = match &lake.name {
         Some((name, place)) => {
-            if [lakegate_catalog::object::BUILTIN_LAKE].contains(&name.as_str()) {
-                problems.push(Problem::invalid(
-                    place,
-                    format!("lake name `{name}` is the server's own"),
-                    "choose another name",
-                ));
-            }
+            lake_name(name, place, options, &mut problems);
             name.clone()
         }
+        // What could not be read may hold the name.
+        None if lake.unread => String::new(),
         None => {
             let place = input
                 .sources
@@ -224,6 +220,18 @@ pub async fn apply(cx: &ApplyContext<'_>, input: &LakeInput, options: ApplyOptio
         report.lake = name;
         report
     })
+}
+
+fn lake_name(name: &str, place: &Place, options: ApplyOptions, problems: &mut Problems) {
+    if name == BUILTIN_LAKE {
+        let message = format!("lake name `{name}` is the server's own");
+        problems.push(Problem::invalid(place, message, "choose another name"));
+    }
+    if name == LOCAL_LAKE && options.prune {
+        let message = format!("lake `{name}` cannot be pruned: it holds what the API made");
+        let remedy = "leave `--prune` out, and delete objects one by one; or choose another name for this lake";
+        problems.push(Problem::invalid(place, message, remedy));
+    }
 }
 
 /// What the built-ins are after a start.
@@ -268,7 +276,7 @@ pub async fn ensure_builtins(store: &Store, admin_key: Option<&str>) -> Result<B
 /// The running lake in its own format; an API caller gets what it may see.
 ///
 /// # Errors
-/// When the store cannot be used.
+/// `NOT_FOUND` for a lake or a name that is not there, or hidden; when the store cannot be used.
 pub async fn export(
     store: &Store,
     caller: Option<(&Caller, &Governor)>,
@@ -283,7 +291,7 @@ pub async fn export(
     let visible = |kind: Kind, id: &ObjectId| {
         caller.is_none_or(|(caller, governor)| permission::visible(governor, caller, kind, id))
     };
-    Ok(export::export(picture, options, &visible))
+    export::export(picture, options, &visible)
 }
 
 /// Everything that is to be computed again when the catalog moves.
@@ -307,6 +315,10 @@ async fn run(cx: &ApplyContext<'_>, plan: &Plan<'_>, options: ApplyOptions) -> R
         let mut draft = Draft::new(before, partitions, plan.writer.clone());
         draft.lists_names = matches!(cx.by, Applier::Operator);
         draft.problems = plan.problems.clone();
+        if plan.lake.unread {
+            // What could not be read may declare what the rest needs.
+            finish(&mut draft)?;
+        }
         check::check(&check_context(cx, plan), &mut draft, plan.lake).await;
         if let Some((kind, id)) = &plan.removed {
             resource::remove(&mut draft, *kind, id);
@@ -315,6 +327,8 @@ async fn run(cx: &ApplyContext<'_>, plan: &Plan<'_>, options: ApplyOptions) -> R
             change::prune(&mut draft);
         }
         check::governed_columns_stay(&mut draft);
+        check::usage::nothing_hangs(&mut draft, options.prune, &|draft, kind, id| seen(cx, draft, kind, id));
+        check::dangling(&mut draft, &|draft, kind, id| seen(cx, draft, kind, id));
         let difference = change::difference(&draft);
         let caller = match &cx.by {
             Applier::Operator => None,
@@ -350,6 +364,16 @@ async fn run(cx: &ApplyContext<'_>, plan: &Plan<'_>, options: ApplyOptions) -> R
         }
     }
     Err(moved())
+}
+
+/// May who applies know of an object? Of what is new in the draft, always.
+fn seen(cx: &ApplyContext<'_>, draft: &Draft, kind: Kind, id: &ObjectId) -> bool {
+    match &cx.by {
+        Applier::Operator => true,
+        Applier::Caller { caller, governor } => {
+            !resource::is_stored(&draft.before, kind, id) || permission::visible(governor, caller, kind, id)
+        }
+    }
 }
 
 fn check_context<'a>(cx: &ApplyContext<'a>, plan: &Plan<'a>) -> CheckContext<'a> {

@@ -16,9 +16,13 @@ mod callers;
 mod demo;
 #[path = "lake/fixture.rs"]
 mod fixture;
+#[path = "lake/ownership.rs"]
+mod ownership;
 #[path = "lake/page.rs"]
 mod page;
 #[path = "lake/reading.rs"]
 mod reading;
 #[path = "lake/routes.rs"]
 mod routes;
+#[path = "lake/usage.rs"]
+mod usage;

@@ -20,6 +20,8 @@ pub struct Policy {
     pub name: String,
     /// One Cedar statement with names; its `@id` is the name.
     pub text: String,
+    /// It names an object that was dropped: another one of that name is not meant, and a permit permits nothing.
+    pub dangling: bool,
     /// Grows with every change; the `ETag`.
     pub version: i64,
     #[schema(format = DateTime)]

@@ -42,7 +42,7 @@ pub use error::PolicyError;
 pub use grant::{GrantLink, Privilege, privilege_applies};
 pub use lint::lints;
 pub use mask::MaskChoice;
-pub use name::{NameResolver, resolve_names, show_names};
+pub use name::{NameResolver, is_dangling, is_permit, resolve_names, show_names};
 pub use policy_set::{PolicySet, PolicyText};
 pub use problem::PolicyProblem;
 pub use relation::{ColumnFacts, FilterFacts, FilterScope, MaskFacts, RelationFacts};

@@ -9,7 +9,7 @@ use crate::nearest::nearest;
 use crate::problem::PolicyProblem;
 use crate::resource::{POLICY_STORE, TENANT};
 use crate::statement::Statement;
-use cedar_policy::{EntityId, EntityUid, Policy};
+use cedar_policy::{Effect, EntityId, EntityUid, Policy};
 
 /// Knows the names of objects. Types come without namespace: `Table`, `Role`.
 pub trait NameResolver {
@@ -47,6 +47,16 @@ pub fn show_names(resolved: &str, resolver: &dyn NameResolver) -> Result<String,
     replace(resolved, |kind, id| {
         resolver.name_of(kind, id).ok_or_else(|| dangling(kind, id))
     })
+}
+
+/// Whether a policy names an object that is gone: it was dropped, and one of the same name is another one.
+pub fn is_dangling(resolved: &str, resolver: &dyn NameResolver) -> bool {
+    show_names(resolved, resolver).is_err()
+}
+
+/// Whether a statement permits (and does not forbid). One that cannot be read permits nothing.
+pub fn is_permit(resolved: &str) -> bool {
+    Policy::parse(None, resolved).is_ok_and(|policy| policy.effect() == Effect::Permit)
 }
 
 /// Rewrites the string of every entity literal.

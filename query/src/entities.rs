@@ -3,16 +3,18 @@
 //! Not here: which rows and cells of a relation are visible (`authorize`, `govern`).
 
 mod closure;
+mod names;
 
 use std::{fmt, sync::Arc};
 
-use lakegate_catalog::{id::ObjectId, identity::Grantee, snapshot::Snapshot};
+use lakegate_catalog::{governance::Policy, id::ObjectId, identity::Grantee, object::Stored, snapshot::Snapshot};
 use lakegate_policy::{
     Action, Authorizer, ContextFacts, Decision, EntityUid, GrantContext, GrantLink, PolicyProblem, PolicySet,
-    PolicyText, Privilege, Request, RequestContext, Verdict, resource,
+    PolicyText, Privilege, Request, RequestContext, Verdict, is_dangling, is_permit, resource,
 };
 
 pub(crate) use closure::Closure;
+pub use names::Names;
 
 use crate::context::Caller;
 
@@ -183,12 +185,20 @@ impl Governor {
 
 /// Builds the policies and grants in force: what the snapshot holds, validated and indexed.
 ///
+/// INVARIANT: a permit that names an object that is gone permits nothing. Its exceptions would no longer hold: an `unless` for
+/// a table that was dropped and made again does not know the new one.
+///
 /// # Errors
 /// Every problem of a policy or grant.
 pub fn publish(snapshot: &Snapshot) -> Result<PolicySet, Vec<PolicyProblem>> {
+    let holds = |policy: &&Arc<Stored<Policy>>| {
+        let resolved = &policy.body.resolved;
+        !(is_permit(resolved) && is_dangling(resolved, &Names(snapshot)))
+    };
     let policies: Vec<PolicyText> = snapshot
         .policies
         .iter()
+        .filter(holds)
         .map(|policy| PolicyText {
             id: policy.name.clone(),
             resolved: policy.body.resolved.clone(),

@@ -10,7 +10,9 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, local::LocalFileSystem, path::Path,
 };
 
-use crate::error::{ConnectorError, ConnectorErrorKind};
+use crate::error::ConnectorError;
+
+use super::location::unreachable_root;
 
 /// Files whose size and time are asked for at the same time.
 const HEADS: usize = 16;
@@ -25,13 +27,7 @@ pub(crate) struct LocalRoot {
 
 impl LocalRoot {
     pub(crate) fn open(root: PathBuf) -> Result<Self, ConnectorError> {
-        let inner = LocalFileSystem::new_with_prefix(&root).map_err(|error| {
-            ConnectorError::new(
-                ConnectorErrorKind::NotFound,
-                "the root directory of the connection cannot be opened",
-            )
-            .with_source(error)
-        })?;
+        let inner = LocalFileSystem::new_with_prefix(&root).map_err(unreachable_root)?;
         Ok(Self {
             inner: std::sync::Arc::new(inner),
             root,

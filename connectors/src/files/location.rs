@@ -30,7 +30,7 @@ pub(crate) enum Root {
 ///
 /// # Errors
 /// `SOURCE_INVALID_REQUEST` if `root` is missing or malformed, `SOURCE_ACCESS_DENIED` if it lies outside the allowed local
-/// roots, `SOURCE_OBJECT_NOT_FOUND` if a local directory is not there.
+/// roots, `SOURCE_UNAVAILABLE` if a local directory is not there.
 pub(crate) fn root(connection: &Connection) -> Result<Root> {
     let text = connection.required_text("root")?;
     if let Some(rest) = text.strip_prefix("s3://") {
@@ -64,14 +64,9 @@ fn local_root(connection: &Connection, path: PathBuf) -> Result<PathBuf> {
             ));
         }
     };
-    let canonical = path.canonicalize().map_err(|error| {
-        ConnectorError::new(
-            ConnectorErrorKind::NotFound,
-            "the root directory of the connection cannot be opened",
-        )
-        .with_file(path.to_string_lossy())
-        .with_source(error)
-    })?;
+    let canonical = path
+        .canonicalize()
+        .map_err(|error| unreachable_root(error).with_file(path.to_string_lossy()))?;
     let allowed = connection
         .local_roots
         .iter()
@@ -84,6 +79,12 @@ fn local_root(connection: &Connection, path: PathBuf) -> Result<PathBuf> {
         "the root directory lies outside the allowed local roots",
     )
     .with_file(path.to_string_lossy()))
+}
+
+/// The directory may come back, with its disk or its volume: like any source that is away.
+pub(super) fn unreachable_root(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ConnectorError {
+    let message = "the root directory of the connection is not there: make it, or correct `root`";
+    ConnectorError::new(ConnectorErrorKind::Unavailable, message).with_source(error)
 }
 
 /// Absolute form of a table's or partition's location.
@@ -331,6 +332,17 @@ mod tests {
         );
         connection.local_roots = vec![directory.path().to_owned()];
         assert!(root(&connection).is_ok());
+        let missing = directory.path().join("missing");
+        let name = missing.to_str().expect("path").to_owned();
+        connection.options.insert("root".into(), name.as_str().into());
+        let away = root(&connection).expect_err("away");
+        assert_eq!(
+            (away.kind(), away.file()),
+            (ConnectorErrorKind::Unavailable, Some(name.as_str()))
+        );
+        connection
+            .options
+            .insert("root".into(), directory.path().to_str().expect("path").into());
         let outside = resolve_location(&connection, None, "/etc").expect_err("outside");
         assert_eq!(outside.kind(), ConnectorErrorKind::AccessDenied);
     }

@@ -4,6 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use clap::Args;
 use lakegate_openapi::lake::{ExportLake, LakeFile};
+use lakegate_policy::split_policies;
 
 use super::{
     exit::Exit,
@@ -12,7 +13,7 @@ use super::{
     profile::ServerFlags,
     sink::Sink,
 };
-use crate::config::environment::Environment;
+use crate::{config::environment::Environment, lake::yaml_text::policies};
 
 /// Write the running lake as files.
 #[derive(Debug, Args)]
@@ -50,7 +51,7 @@ async fn export(command: Export, environment: &Environment) -> Result<()> {
     match command.directory {
         Some(directory) => files.iter().try_for_each(|file| write(&directory, file)),
         None => {
-            files.iter().for_each(|file| print(file, files.len() > 1));
+            say(stream(&files)?.trim_end());
             Ok(())
         }
     }
@@ -75,11 +76,22 @@ fn write(directory: &Path, file: &LakeFile) -> Result<()> {
     Ok(())
 }
 
-/// Several files are told apart by a comment that both formats read as one.
-fn print(file: &LakeFile, several: bool) {
-    if several {
-        let comment = if file.name.ends_with(".cedar") { "//" } else { "#" };
-        say(format!("{comment} file: {}", file.name));
+/// One document that `apply -f -` reads: the maps, and the policies below `policies`.
+///
+/// # Errors
+/// If the server's Cedar text cannot be split.
+fn stream(files: &[LakeFile]) -> Result<String> {
+    let mut text = String::new();
+    for file in files {
+        if file.name.ends_with(".cedar") {
+            let statements = split_policies(&file.text)
+                .map_err(|_| Failure::local(format!("the policies in `{}` cannot be read: use `-o DIR`", file.name)))?;
+            let entries = statements.iter().map(|one| (one.id.as_str(), one.text.as_str()));
+            text.push_str(&policies(entries));
+        } else {
+            text.push_str(file.text.trim_end());
+            text.push('\n');
+        }
     }
-    say(file.text.trim_end());
+    Ok(text)
 }

@@ -1,10 +1,15 @@
 //! What does every data directory begin with? Role and user `admin`, workgroup `primary`, and three editable policies.
+//!
+//! The first lake that names an editable one takes it over; when that lets go of it, the built-in is back (ADR 0007).
 
 use lakegate_catalog::{
     governance::Policy,
+    id::ObjectId,
     identity::{Key, Role, User, Workgroup},
+    object::{BUILTIN_LAKE, Kind},
+    snapshot::Snapshot,
 };
-use lakegate_policy::resolve_names;
+use lakegate_policy::{Statement, resolve_names, split_policies};
 
 use super::{
     draft::{Draft, Seat},
@@ -18,6 +23,71 @@ pub const ADMIN: &str = "admin";
 pub const PRIMARY: &str = "primary";
 
 const POLICIES: &str = include_str!("builtins.cedar");
+
+/// Is it the server's own, which no lake and no caller redefines?
+pub(crate) fn is_fixed(kind: Kind, name: &str) -> bool {
+    matches!(kind, Kind::Role | Kind::User | Kind::Key) && name.eq_ignore_ascii_case(ADMIN)
+}
+
+/// Puts an editable built-in back into its place as it was in the beginning. `false`: it is no built-in.
+pub(crate) fn restore(draft: &mut Draft, kind: Kind, id: &ObjectId) -> bool {
+    let before = std::sync::Arc::clone(&draft.before);
+    let place = Place::of_input("builtins");
+    let seat = |name| Seat {
+        parent: None,
+        name,
+        place: &place,
+    };
+    let lake = BUILTIN_LAKE.to_owned();
+    let name = match kind {
+        Kind::Workgroup => {
+            let Some(known) = before.workgroup(id).filter(|known| known.name == PRIMARY) else {
+                return false;
+            };
+            draft.write_for(lake, Some(known), &seat(PRIMARY), primary());
+            known.name.clone()
+        }
+        Kind::Policy => {
+            let found = before.policies.iter().find(|known| known.id == *id);
+            let Some((known, statement)) = found.and_then(|known| Some((known, statement(&known.name)?))) else {
+                return false;
+            };
+            let Ok(body) = policy(&statement, &before) else {
+                return false;
+            };
+            draft.write_for(lake, Some(known), &seat(&statement.id), body);
+            known.name.clone()
+        }
+        _ => return false,
+    };
+    draft.named.insert((kind, id.clone()));
+    draft
+        .warnings
+        .push(format!("{kind} `{name}` is the built-in one again"));
+    true
+}
+
+fn primary() -> Workgroup {
+    Workgroup {
+        concurrency: 20,
+        queue: 200,
+        max_scanned_bytes_per_query: None,
+        price_per_tb: None,
+        disabled: false,
+    }
+}
+
+fn statement(id: &str) -> Option<Statement> {
+    let statements = split_policies(POLICIES).ok()?;
+    statements.into_iter().find(|statement| statement.id == id)
+}
+
+fn policy(statement: &Statement, snapshot: &Snapshot) -> Result<Policy, Vec<lakegate_policy::PolicyProblem>> {
+    Ok(Policy {
+        text: statement.text.clone(),
+        resolved: resolve_names(statement, &Names(snapshot))?,
+    })
+}
 
 /// Writes what is missing and leaves what is there, edited or not. `admin_key`: HMAC of a key for the user, if it has none
 /// of that name.
@@ -67,14 +137,7 @@ pub(crate) fn write(draft: &mut Draft, admin_key: Option<&str>) {
         draft.write(None, &seat(ADMIN), body);
     }
     if draft.after.find_workgroup(PRIMARY).is_none() {
-        let body = Workgroup {
-            concurrency: 20,
-            queue: 200,
-            max_scanned_bytes_per_query: None,
-            price_per_tb: None,
-            disabled: false,
-        };
-        draft.write(None, &seat(PRIMARY), body);
+        draft.write(None, &seat(PRIMARY), primary());
     }
     draft.reindex();
     policies(draft, &place);
@@ -85,7 +148,7 @@ fn policies(draft: &mut Draft, place: &Place) {
     let wrong = |problem: lakegate_policy::PolicyProblem| {
         Problem::new(ProblemCode::Internal, place, problem.to_string(), problem.remedy)
     };
-    let statements = match lakegate_policy::split_policies(POLICIES) {
+    let statements = match split_policies(POLICIES) {
         Ok(statements) => statements,
         Err(found) => return draft.problems.extend(found.into_iter().map(wrong)),
     };
@@ -93,21 +156,14 @@ fn policies(draft: &mut Draft, place: &Place) {
         if draft.after.find_policy(&statement.id).is_some() {
             continue;
         }
-        match resolve_names(&statement, &Names(&draft.after)) {
-            Ok(resolved) => {
-                let body = Policy {
-                    text: statement.text.clone(),
-                    resolved,
-                };
-                draft.write(
-                    None,
-                    &Seat {
-                        parent: None,
-                        name: &statement.id,
-                        place,
-                    },
-                    body,
-                );
+        let seat = Seat {
+            parent: None,
+            name: &statement.id,
+            place,
+        };
+        match policy(&statement, &draft.after) {
+            Ok(body) => {
+                draft.write(None, &seat, body);
             }
             Err(found) => draft.problems.extend(found.into_iter().map(wrong)),
         }

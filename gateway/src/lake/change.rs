@@ -11,13 +11,14 @@ use lakegate_catalog::{
     governance::{ColumnMask, DataFilter, Policy, TagKey},
     id::ObjectId,
     identity::{Grant, Key, Role, User, Workgroup},
-    object::{Kind, LOCAL_LAKE, Stored},
+    object::{BUILTIN_LAKE, Kind, LOCAL_LAKE, Noun, Stored},
     relation::{Catalog, Database, Partition, Table},
 };
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{
+    builtins,
     draft::{Draft, Slot, Writer},
     entry::Picture,
     export::ungoverned,
@@ -82,7 +83,9 @@ pub(crate) fn prune(draft: &mut Draft) {
     macro_rules! prune {
         ($($noun:ty),*) => {$(
             for id in absent::<$noun>(draft, &lake) {
-                draft.remove::<$noun>(&id);
+                if !builtins::restore(draft, <$noun as Noun>::KIND, &id) {
+                    draft.remove::<$noun>(&id);
+                }
             }
         )*};
     }
@@ -194,6 +197,10 @@ impl Differ<'_> {
                     if fields.is_empty() {
                         // What the entry does not show: a secret's value, ids behind equal names, the owner lake.
                         fields.push(hidden_field(B::KIND, known.lake != object.lake).to_owned());
+                    } else if [&known.lake, &object.lake].contains(&&BUILTIN_LAKE.to_owned())
+                        && known.lake != object.lake
+                    {
+                        fields.push("lake".to_owned());
                     }
                     self.note((B::KIND, name()), ChangeKind::Updated, fields, &object.id);
                 }
@@ -256,7 +263,7 @@ impl Differ<'_> {
         }
     }
 
-    fn put<B: lakegate_catalog::object::Noun>(&mut self, object: &Stored<B>, expected: Expected) {
+    fn put<B: Noun>(&mut self, object: &Stored<B>, expected: Expected) {
         // A body that cannot be written as JSON does not exist: maps have text keys.
         let put = Put::create_as(
             object.id.clone(),

@@ -11,6 +11,7 @@ mod policies;
 mod sources;
 mod table_columns;
 mod tables;
+pub(super) mod usage;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -20,6 +21,7 @@ use lakegate_query::connection::SecretSource;
 
 use super::{
     draft::{Draft, Slot},
+    entry::Picture,
     inspect::Inspector,
     model::{Canonical, Lake},
     problem::{Place, suggestion},
@@ -99,6 +101,34 @@ pub(crate) fn governed_columns_stay(draft: &mut Draft) {
             "keep the column, or change or remove what uses it in the same lake",
         );
     }
+}
+
+/// Warns of policies that name what is gone: those of the lake, and those that this change leaves without their object.
+pub(crate) fn dangling(draft: &mut Draft, seen: usage::Seen<'_>) {
+    let picture = |snapshot| Picture {
+        snapshot,
+        partitions: &draft.partitions,
+    };
+    let (before, after) = (picture(&*draft.before), picture(&draft.after));
+    let told = draft.after.policies.iter().filter(|policy| {
+        let named = draft.named.contains(&(Kind::Policy, policy.id.clone()));
+        let new = || {
+            draft
+                .before
+                .policies
+                .iter()
+                .any(|known| known.id == policy.id && !before.is_dangling(known))
+        };
+        after.is_dangling(policy) && (named || new()) && seen(draft, Kind::Policy, &policy.id)
+    });
+    let warning = |name: &str| {
+        format!(
+            "policy `{name}` names an object that was dropped: one of the same name is another one, and a permit permits \
+             nothing; delete the policy and apply it again, or change it"
+        )
+    };
+    let warnings: Vec<String> = told.map(|policy| warning(&policy.name)).collect();
+    draft.warnings.extend(warnings);
 }
 
 /// The entry of `stored` equals `given`.

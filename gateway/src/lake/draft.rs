@@ -19,6 +19,7 @@ use lakegate_catalog::{
 };
 
 use super::{
+    builtins,
     entry::Picture,
     problem::{Place, Problem, ProblemCode, Problems, suggestion},
 };
@@ -149,12 +150,25 @@ impl Draft {
         matches!(&self.writer, Writer::Lake(lake) if stored.lake == *lake)
     }
 
-    /// Notes that the lake names a stored object. A problem if another lake made it.
+    /// Notes that the lake names a stored object. A problem if another lake made it; what is built in is taken over.
     pub(crate) fn claim<B: Slot>(&mut self, stored: &Stored<B>, place: &Place, discovered: bool) {
         self.named.insert((B::KIND, stored.id.clone()));
         self.places.insert((B::KIND, stored.id.clone()), place.clone());
-        let Writer::Lake(lake) = &self.writer else { return };
-        let free = stored.lake == *lake || stored.lake == BUILTIN_LAKE || (discovered && stored.lake == LOCAL_LAKE);
+        let built_in = stored.lake == BUILTIN_LAKE && self.writer != Writer::Builtin;
+        if built_in && builtins::is_fixed(B::KIND, &stored.name) {
+            let message = format!("{} `{}` is built in and cannot be redefined", B::KIND, stored.name);
+            let remedy = "remove the entry, or choose another name; it may be named where a name is wanted";
+            self.problems
+                .push(Problem::new(ProblemCode::AlreadyExists, place, message, remedy));
+            return;
+        }
+        let Writer::Lake(lake) = self.writer.clone() else {
+            return;
+        };
+        if built_in {
+            return self.take_over(stored, &lake, place);
+        }
+        let free = stored.lake == lake || (discovered && stored.lake == LOCAL_LAKE);
         if !free {
             let message = format!(
                 "{} `{}` belongs to lake `{}`, not to `{lake}`",
@@ -168,13 +182,26 @@ impl Draft {
         }
     }
 
+    /// The first lake that names what is built in owns it from then on, equal or not.
+    fn take_over<B: Slot>(&mut self, stored: &Stored<B>, lake: &str, place: &Place) {
+        let all = B::all_mut(&mut self.after);
+        if let Some(object) = all.iter_mut().find(|object| object.id == stored.id) {
+            Arc::make_mut(object).lake = lake.to_owned();
+        }
+        self.warnings.push(format!(
+            "{place}: {} `{}` is built in: lake `{lake}` takes it over",
+            B::KIND,
+            stored.name
+        ));
+    }
+
     /// Writes an object: replaces `known`, or creates it. Answers its id.
     pub(crate) fn write<B: Slot>(&mut self, known: Option<&Stored<B>>, seat: &Seat<'_>, body: B) -> ObjectId {
         let lake = match (known.map(|known| known.lake.as_str()), &self.writer) {
-            (_, Writer::Builtin) | (Some(BUILTIN_LAKE), _) => BUILTIN_LAKE.to_owned(),
+            (_, Writer::Builtin) => BUILTIN_LAKE.to_owned(),
             (_, Writer::Lake(lake)) => lake.clone(),
+            (Some(BUILTIN_LAKE) | None, Writer::Api) => LOCAL_LAKE.to_owned(),
             (Some(lake), Writer::Api) => lake.to_owned(),
-            (None, Writer::Api) => LOCAL_LAKE.to_owned(),
         };
         self.write_for(lake, known, seat, body)
     }

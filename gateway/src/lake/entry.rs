@@ -12,6 +12,7 @@ use lakegate_catalog::{
     relation::{AbsentPolicyColumns, Catalog, Column, Database, Partition, PartitionMode, Table, TableFormat},
     snapshot::{Partitions, Snapshot},
 };
+pub use lakegate_query::entities::Names;
 use serde_json::Value;
 
 use super::model::{
@@ -210,6 +211,11 @@ impl Picture<'_> {
         }
     }
 
+    /// Does the policy name an object that is gone?
+    pub(crate) fn is_dangling(&self, stored: &Stored<Policy>) -> bool {
+        lakegate_policy::is_dangling(&stored.body.resolved, &Names(self.snapshot))
+    }
+
     /// Name of an entity, or its id if it is gone.
     pub(crate) fn name(&self, entity_type: &str, id: &ObjectId) -> String {
         self.snapshot
@@ -232,20 +238,6 @@ impl Picture<'_> {
 
     fn owner(&self, owner: Option<&ObjectId>) -> Option<String> {
         owner.map(|id| format!("role:{}", self.name("Role", id)))
-    }
-}
-
-/// Resolves names in Cedar text against a snapshot.
-#[derive(Debug)]
-pub struct Names<'a>(pub &'a Snapshot);
-
-impl lakegate_policy::NameResolver for Names<'_> {
-    fn resolve(&self, entity_type: &str, name: &str) -> Option<String> {
-        self.0.resolve(entity_type, name).map(|id| id.to_string())
-    }
-
-    fn name_of(&self, entity_type: &str, id: &str) -> Option<String> {
-        self.0.name_of(entity_type, id)
     }
 }
 

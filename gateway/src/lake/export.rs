@@ -1,20 +1,25 @@
 //! What is the running lake in its own format? One YAML and one Cedar text; applying them changes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use lakegate_catalog::{
+    connection::Connection,
+    governance::{ColumnMask, DataFilter, Policy, TagKey},
     id::ObjectId,
+    identity::{Grant, Key, Role, User, Workgroup},
     object::{BUILTIN_LAKE, Kind, LOCAL_LAKE, Stored},
-    relation::{Column, Table},
+    relation::{Catalog, Column, Database, Table},
     snapshot::Snapshot,
 };
 use serde_json::{Map, Value, json};
 
 use super::{
+    ApplyError,
     change::name_of,
     draft::Slot,
     entry::Picture,
     model::{Canonical, TableEntry},
+    problem::{Place, Problem, ProblemCode},
     yaml_text,
 };
 
@@ -46,7 +51,7 @@ pub(crate) fn export(
     picture: Picture<'_>,
     options: &ExportOptions,
     visible: &dyn Fn(Kind, &ObjectId) -> bool,
-) -> Exported {
+) -> Result<Exported, ApplyError> {
     let lake = options.lake.clone().unwrap_or_else(|| only_lake(picture.snapshot));
     let exporter = Exporter {
         picture,
@@ -54,6 +59,7 @@ pub(crate) fn export(
         lake: &lake,
         visible,
     };
+    exporter.refuse_missing()?;
     let mut sections = Map::from_iter([("lake".to_owned(), json!(lake))]);
     exporter.sections(&mut sections);
     let policies = exporter.named(|one| picture.policy(one));
@@ -62,7 +68,7 @@ pub(crate) fn export(
         .filter_map(|entry| Some(entry.get("text")?.as_str()?.to_owned()))
         .collect();
     let comments: String = exporter
-        .chosen::<lakegate_catalog::identity::Key>()
+        .chosen::<Key>()
         .filter(|key| key.body.secret_ref.is_none())
         .map(|key| {
             let user = picture.name("User", &key.body.user);
@@ -72,7 +78,15 @@ pub(crate) fn export(
             )
         })
         .collect();
-    let yaml = format!("{}{comments}", yaml_text::document(&Value::Object(sections.clone())));
+    let dangling: String = exporter
+        .chosen::<Policy>()
+        .filter(|policy| picture.is_dangling(policy))
+        .map(|policy| format!("# policy {} names an object that was dropped\n", json!(policy.name)))
+        .collect();
+    let yaml = format!(
+        "{}{comments}{dangling}",
+        yaml_text::document(&Value::Object(sections.clone()))
+    );
     if !policies.is_empty() {
         let texts = policies
             .into_iter()
@@ -85,12 +99,12 @@ pub(crate) fn export(
     } else {
         format!("{}\n", cedar.join("\n\n"))
     };
-    Exported {
+    Ok(Exported {
         lake,
         json: Value::Object(sections),
         yaml,
         cedar,
-    }
+    })
 }
 
 /// The lake that was applied, if it is only one.
@@ -156,14 +170,72 @@ impl<'a> Exporter<'a> {
         }
     }
 
-    /// Objects of the lake that were asked for and may be seen.
-    fn chosen<B: Slot>(&self) -> impl Iterator<Item = &'a Stored<B>> + '_ {
-        let wanted = self.options.kinds.is_empty() || self.options.kinds.contains(&B::KIND);
+    /// A lake, or a name in it, that is not there (or hidden, which is the same) is a mistake, not an empty lake.
+    fn refuse_missing(&self) -> Result<(), ApplyError> {
+        let mut names: HashSet<String> = HashSet::new();
+        let mut empty = true;
+        macro_rules! note {
+            ($($noun:ty)*) => {$(
+                empty &= self.visible_in_lake::<$noun>().next().is_none();
+                names.extend(self.owned::<$noun>().map(|one| self.name(one)));
+            )*};
+        }
+        note!(Connection Catalog Database Table TagKey DataFilter ColumnMask Policy Role User Grant Workgroup Key);
+        let missing = |message: String, remedy: &str| {
+            let place = Place::of_input("request");
+            Problem::new(ProblemCode::NotFound, &place, message, remedy)
+        };
+        // `local` is where the API puts things: it is there, empty or not.
+        if empty && self.lake != LOCAL_LAKE {
+            let message = format!("lake `{}` does not exist", self.lake);
+            return Err(ApplyError::one(missing(
+                message,
+                "check the name; what the API made is in lake `local`",
+            )));
+        }
+        let absent = self
+            .options
+            .names
+            .iter()
+            .filter(|name| !names.contains(&name.to_lowercase()));
+        let problems: Vec<Problem> = absent
+            .map(|name| {
+                let message = format!("`{name}` does not exist in lake `{}`", self.lake);
+                missing(message, "check name, kind and lake")
+            })
+            .collect();
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(ApplyError { problems })
+        }
+    }
+
+    /// In lower case, as names are compared.
+    fn name<B: Slot>(&self, object: &Stored<B>) -> String {
+        name_of(self.picture.snapshot, B::KIND, object).to_lowercase()
+    }
+
+    /// Objects of the lake, as far as they may be seen.
+    fn visible_in_lake<B: Slot>(&self) -> impl Iterator<Item = &'a Stored<B>> + '_ {
         let snapshot: &'a Snapshot = self.picture.snapshot;
-        B::all(snapshot).iter().map(AsRef::as_ref).filter(move |object| {
-            let named =
-                || self.options.names.is_empty() || self.options.names.contains(&name_of(snapshot, B::KIND, object));
-            wanted && object.lake == self.lake && named() && (self.visible)(B::KIND, &object.id)
+        let all = B::all(snapshot).iter().map(AsRef::as_ref);
+        all.filter(move |object| {
+            object.lake == self.lake && object.lake != BUILTIN_LAKE && (self.visible)(B::KIND, &object.id)
+        })
+    }
+
+    /// Those of them of the kinds that were asked for.
+    fn owned<B: Slot>(&self) -> impl Iterator<Item = &'a Stored<B>> + '_ {
+        let wanted = self.options.kinds.is_empty() || self.options.kinds.contains(&B::KIND);
+        self.visible_in_lake::<B>().filter(move |_| wanted)
+    }
+
+    /// Those of them with the names that were asked for.
+    fn chosen<B: Slot>(&self) -> impl Iterator<Item = &'a Stored<B>> + '_ {
+        self.owned::<B>().filter(|object| {
+            let names = &self.options.names;
+            names.is_empty() || names.iter().any(|name| name.to_lowercase() == self.name(object))
         })
     }
 
@@ -186,7 +258,7 @@ impl<'a> Exporter<'a> {
             };
             tables.insert(name_of(picture.snapshot, Kind::Table, table), to_value(entry));
         }
-        for filter in self.chosen::<lakegate_catalog::governance::DataFilter>() {
+        for filter in self.chosen::<DataFilter>() {
             let Some(table) = filter
                 .parent
                 .as_ref()
@@ -197,7 +269,7 @@ impl<'a> Exporter<'a> {
             let entry = tables.entry(table).or_insert_with(|| json!({}));
             put(entry, &["filters", &filter.name], to_value(picture.filter(filter)));
         }
-        for mask in self.chosen::<lakegate_catalog::governance::ColumnMask>() {
+        for mask in self.chosen::<ColumnMask>() {
             let Some(table) = picture.snapshot.name_of("Table", mask.body.table.as_str()) else {
                 continue;
             };
@@ -215,7 +287,7 @@ impl<'a> Exporter<'a> {
     /// Grants of one receiver on one object are one entry.
     fn grants(&self) -> Vec<Value> {
         let mut merged: BTreeMap<(String, String, bool, Option<String>), Vec<String>> = BTreeMap::new();
-        for grant in self.chosen::<lakegate_catalog::identity::Grant>() {
+        for grant in self.chosen::<Grant>() {
             let entry = self.picture.grant(grant);
             let expires = entry
                 .expires

@@ -2,7 +2,7 @@
 //!
 //! Two entries are equal if they mean the same: sets are sorted, types respelled, defaults left out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use lakegate_catalog::object::Kind;
@@ -306,9 +306,13 @@ pub struct MaskOf {
 pub struct Lake {
     /// Who owns the entries.
     pub name: Option<(String, Place)>,
+    /// A text is no YAML: what it declares is not known.
+    pub unread: bool,
     /// Kind and name (in lower case) of all that the inputs declare, readable or not: what refers to a broken entry is not
     /// wrong as well.
     pub declared: BTreeSet<(Kind, String)>,
+    /// Where each name (in lower case) stands first.
+    pub first: HashMap<(Kind, String), Place>,
     pub connections: Vec<Entry<ConnectionEntry>>,
     pub catalogs: Vec<Entry<CatalogEntry>>,
     pub databases: Vec<Entry<DatabaseEntry>>,

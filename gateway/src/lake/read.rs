@@ -41,8 +41,10 @@ pub fn read(input: &LakeInput, problems: &mut Problems) -> Lake {
         match &source.text {
             SourceText::Text(text) if is_cedar(&source.name) => cedar(&mut lake, &source.name, text, problems),
             SourceText::Text(text) => {
-                for document in read_yaml(&source.name, text, problems) {
-                    merge(&mut lake, &document, problems);
+                let documents = read_yaml(&source.name, text, problems);
+                lake.unread |= !documents.whole;
+                for document in &documents.nodes {
+                    merge(&mut lake, document, problems);
                 }
             }
             SourceText::Json(body) => merge(
@@ -83,6 +85,7 @@ fn merge(lake: &mut Lake, document: &Node, problems: &mut Problems) {
             ("policies", _) => policies(lake, &section.value, problems),
             (section_name, Shape::Map(shape)) => {
                 for member in section.value.members() {
+                    let member = &words(member);
                     lake.declared
                         .extend(section_kind(section_name).map(|kind| (kind, member.key.to_lowercase())));
                     named(lake, section_name, shape, member, problems);
@@ -91,6 +94,19 @@ fn merge(lake: &mut Lake, document: &Node, problems: &mut Problems) {
             _ => {}
         }
     }
+}
+
+/// `absent_policy_columns: null` is the word: in a lake, a key that is left out is not written.
+fn words(member: &Member) -> Member {
+    let mut member = member.clone();
+    if let Content::Map(members) = &mut member.value.content {
+        for member in members {
+            if member.key == "absent_policy_columns" && member.value.content == Content::Null {
+                member.value.content = Content::Text("null".to_owned());
+            }
+        }
+    }
+    member
 }
 
 /// Top-level keys are known and of the right kind; entries are checked one by one, so that good ones are read.
@@ -164,14 +180,38 @@ pub(crate) fn named(lake: &mut Lake, section: &str, shape: &Shape, member: &Memb
     }
     let (name, place) = (member.key.as_str(), &member.place);
     match section {
-        "connections" => add(&mut lake.connections, entry(name, place, &node, problems), problems),
-        "catalogs" => add(&mut lake.catalogs, entry(name, place, &node, problems), problems),
-        "databases" => add(&mut lake.databases, entry(name, place, &node, problems), problems),
-        "tags" => add(&mut lake.tags, entry(name, place, &node, problems), problems),
-        "roles" => add(&mut lake.roles, entry(name, place, &node, problems), problems),
-        "users" => add(&mut lake.users, entry(name, place, &node, problems), problems),
-        "workgroups" => add(&mut lake.workgroups, entry(name, place, &node, problems), problems),
-        "keys" => add(&mut lake.keys, entry(name, place, &node, problems), problems),
+        "connections" => {
+            let new = entry(name, place, &node, problems);
+            add(lake, Kind::Connection, |lake| &mut lake.connections, new, problems);
+        }
+        "catalogs" => {
+            let new = entry(name, place, &node, problems);
+            add(lake, Kind::Catalog, |lake| &mut lake.catalogs, new, problems);
+        }
+        "databases" => {
+            let new = entry(name, place, &node, problems);
+            add(lake, Kind::Database, |lake| &mut lake.databases, new, problems);
+        }
+        "tags" => {
+            let new = entry(name, place, &node, problems);
+            add(lake, Kind::Tag, |lake| &mut lake.tags, new, problems);
+        }
+        "roles" => {
+            let new = entry(name, place, &node, problems);
+            add(lake, Kind::Role, |lake| &mut lake.roles, new, problems);
+        }
+        "users" => {
+            let new = entry(name, place, &node, problems);
+            add(lake, Kind::User, |lake| &mut lake.users, new, problems);
+        }
+        "workgroups" => {
+            let new = entry(name, place, &node, problems);
+            add(lake, Kind::Workgroup, |lake| &mut lake.workgroups, new, problems);
+        }
+        "keys" => {
+            let new = entry(name, place, &node, problems);
+            add(lake, Kind::Key, |lake| &mut lake.keys, new, problems);
+        }
         _ => {}
     }
 }
@@ -199,11 +239,8 @@ fn table(lake: &mut Lake, member: &Member, node: &Node, shape: &Shape, problems:
         }
     }
     if conform(&own, shape, &format!("`{}`", member.key), problems) {
-        add(
-            &mut lake.tables,
-            entry(&member.key, &member.place, &own, problems),
-            problems,
-        );
+        let new = entry(&member.key, &member.place, &own, problems);
+        add(lake, Kind::Table, |lake| &mut lake.tables, new, problems);
     }
 }
 
@@ -305,18 +342,23 @@ pub(crate) fn entry<E: Canonical>(name: &str, place: &Place, node: &Node, proble
     }
 }
 
-/// Adds an entry unless another one has its name.
-fn add<E>(entries: &mut Vec<Entry<E>>, new: Option<Entry<E>>, problems: &mut Problems) {
+/// Adds an entry unless another one of its kind has its name.
+fn add<E>(
+    lake: &mut Lake,
+    kind: Kind,
+    list: fn(&mut Lake) -> &mut Vec<Entry<E>>,
+    new: Option<Entry<E>>,
+    problems: &mut Problems,
+) {
     let Some(new) = new else { return };
-    if let Some(first) = entries
-        .iter()
-        .find(|known| known.name.to_lowercase() == new.name.to_lowercase())
-    {
-        let message = format!("`{}` stands twice: here and at {}", new.name, first.place);
+    let name = (kind, new.name.to_lowercase());
+    if let Some(first) = lake.first.get(&name) {
+        let message = format!("`{}` stands twice: here and at {first}", new.name);
         problems.push(Problem::invalid(&new.place, message, "keep one of the two"));
         return;
     }
-    entries.push(new);
+    lake.first.insert(name, new.place.clone());
+    list(lake).push(new);
 }
 
 fn policies(lake: &mut Lake, node: &Node, problems: &mut Problems) {
@@ -341,6 +383,17 @@ fn policies(lake: &mut Lake, node: &Node, problems: &mut Problems) {
             .skip(known)
             .map(|entry| entry.name.as_str())
             .collect();
+        let silent = ids.is_empty() && text_is_read(text);
+        if silent || (member.is_some() && ids.len() > 1) {
+            let name = member.map_or("the text", |member| member.key.as_str());
+            let message = format!("policy `{name}` holds {} statements", ids.len());
+            problems.push(Problem::invalid(
+                &value.place,
+                message,
+                "let it hold one statement with its `@id`",
+            ));
+            continue;
+        }
         if let (Some(member), [id]) = (member, ids.as_slice())
             && member.key != *id
         {
@@ -352,6 +405,11 @@ fn policies(lake: &mut Lake, node: &Node, problems: &mut Problems) {
             ));
         }
     }
+}
+
+/// Cedar reads it, whatever it says.
+fn text_is_read(text: &str) -> bool {
+    split_policies(text).is_ok_and(|statements| statements.is_empty())
 }
 
 /// The statements of a Cedar file.
@@ -413,7 +471,7 @@ fn policy(lake: &mut Lake, id: &str, text: String, place: Place, problems: &mut 
         node,
         body: PolicyEntry { text },
     };
-    add(&mut lake.policies, Some(new), problems);
+    add(lake, Kind::Policy, |lake| &mut lake.policies, Some(new), problems);
 }
 
 /// A policy's problem without its position, which the place has.

@@ -9,14 +9,14 @@ use lakegate_catalog::{
     governance::{ColumnMask, DataFilter, Policy, TagKey},
     id::ObjectId,
     identity::{Grant, Key, Role, User, Workgroup},
-    object::{Kind, Stored},
+    object::{BUILTIN_LAKE, Kind, Stored},
     relation::{Catalog, Database, Table},
     snapshot::Snapshot,
 };
 use serde_json::{Map, Value};
 
 use super::{
-    Applier, ApplyContext, ApplyError, ApplyOptions, Plan,
+    Applier, ApplyContext, ApplyError, ApplyOptions, Plan, builtins,
     change::name_of,
     draft::{Draft, Slot, Writer},
     entry::Picture,
@@ -165,6 +165,11 @@ pub fn view_of(picture: Picture<'_>, kind: Kind, id: &ObjectId) -> Option<EntryV
             body.entry(key).or_insert(value);
         });
     }
+    if kind == Kind::Policy
+        && let Some(policy) = picture.snapshot.policies.iter().find(|policy| policy.id == *id)
+    {
+        body.insert("dangling".to_owned(), Value::Bool(picture.is_dangling(policy)));
+    }
     body.insert("version".to_owned(), Value::from(version));
     body.insert("created_at".to_owned(), time(created_at));
     body.insert("updated_at".to_owned(), time(updated_at));
@@ -286,8 +291,29 @@ fn facts(snapshot: &Snapshot, kind: Kind, id: &ObjectId) -> Option<(String, i64,
     }, else None)
 }
 
+/// Does a snapshot hold the object?
+pub(super) fn is_stored(snapshot: &Snapshot, kind: Kind, id: &ObjectId) -> bool {
+    facts(snapshot, kind, id).is_some()
+}
+
 /// Takes an object out of the draft.
 pub(super) fn remove(draft: &mut Draft, kind: Kind, id: &ObjectId) {
+    let built_in = by_kind!(kind, B => {
+        let known = <B as Slot>::all(&draft.before).iter().find(|object| object.id == *id);
+        known.filter(|known| known.lake == BUILTIN_LAKE && kind != Kind::Key).map(|known| known.name.clone())
+    }, else None);
+    if let Some(name) = built_in {
+        let message = format!("{kind} `{name}` is built in and cannot be deleted");
+        let remedy = match kind {
+            Kind::Workgroup => "disable it: `disabled: true`",
+            Kind::Policy => "change it: store a policy of the same `@id` that permits less",
+            _ => "it stays; take its members or keys away instead",
+        };
+        return draft.invalid(&Place::of_input("request"), message, remedy);
+    }
+    if builtins::restore(draft, kind, id) {
+        return draft.reindex();
+    }
     by_kind!(kind, B => draft.remove::<B>(id), else ());
     if kind == Kind::Catalog {
         super::change::drop_discovered(draft);

@@ -36,7 +36,12 @@ fn of(shape: &Shape) -> Value {
             }
             Value::Object(schema)
         }
-        Shape::Choice(now, _) => json!({"enum": now}),
+        Shape::Choice(now, _) => {
+            // The word may stand unquoted.
+            let null = now.contains(&"null").then_some(Value::Null);
+            let words: Vec<Value> = now.iter().map(|word| json!(word)).chain(null).collect();
+            json!({"enum": words})
+        }
         Shape::Secret => json!({"type": "string", "pattern": "^(env|file)://.+"}),
         Shape::Time => json!({"type": "string", "format": "date-time"}),
         Shape::Scalar => json!({"type": ["string", "number", "boolean", "null"]}),

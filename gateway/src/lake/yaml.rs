@@ -2,7 +2,10 @@
 //!
 //! Pulls events and keeps its own stack, so that deep nesting ends in a problem and never in a stack overflow.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput};
 
@@ -18,8 +21,17 @@ const MAX_DEPTH: usize = 64;
 /// Values that aliases may add.
 const MAX_ALIASED: usize = 100_000;
 
+/// What a text holds.
+#[derive(Clone, Debug, Default)]
+pub struct Documents {
+    /// Those that could be read.
+    pub nodes: Vec<Node>,
+    /// The text was read to its end.
+    pub whole: bool,
+}
+
 /// The documents of a text. `file` names it in places. Problems end up in `problems`; what could be read is returned.
-pub fn read_yaml(file: &str, text: &str, problems: &mut Problems) -> Vec<Node> {
+pub fn read_yaml(file: &str, text: &str, problems: &mut Problems) -> Documents {
     let file: Arc<str> = Arc::from(file);
     if text.len() > MAX_BYTES {
         let place = Place {
@@ -32,7 +44,7 @@ pub fn read_yaml(file: &str, text: &str, problems: &mut Problems) -> Vec<Node> {
             "the document is larger than 16 MiB",
             "split the lake into several applies",
         ));
-        return Vec::new();
+        return Documents::default();
     }
     let mut loader = Loader {
         file,
@@ -43,8 +55,11 @@ pub fn read_yaml(file: &str, text: &str, problems: &mut Problems) -> Vec<Node> {
         problems,
     };
     let mut parser = Parser::new_from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
-    loader.run(&mut parser);
-    loader.documents
+    let whole = loader.run(&mut parser);
+    Documents {
+        nodes: loader.documents,
+        whole,
+    }
 }
 
 /// A collection that is being read.
@@ -53,6 +68,8 @@ struct Open {
     anchor: usize,
     /// A key that waits for its value.
     key: Option<(String, Place)>,
+    /// Keys of a map so far.
+    keys: HashSet<String>,
 }
 
 struct Loader<'p> {
@@ -65,31 +82,40 @@ struct Loader<'p> {
 }
 
 impl Loader<'_> {
-    fn run<'input>(&mut self, parser: &mut Parser<'input, StrInput<'input>>) {
+    /// `true`: to the end.
+    fn run<'input>(&mut self, parser: &mut Parser<'input, StrInput<'input>>) -> bool {
         while let Some(next) = parser.next_event() {
             match next {
+                Ok((Event::StreamEnd, _)) => return true,
                 Ok((event, span)) => {
                     if !self.event(event, span) {
-                        return;
+                        return false;
                     }
                 }
-                Err(error) => return self.broken(&error),
+                Err(error) => {
+                    self.broken(&error);
+                    return false;
+                }
             }
         }
+        true
     }
 
     /// Takes one event; `false` ends the reading.
     fn event(&mut self, event: Event<'_>, span: Span) -> bool {
         let place = self.place(span.start);
         match event {
-            Event::Nothing | Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd => {}
-            Event::StreamEnd => return false,
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) | Event::DocumentEnd => {}
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse_tag(tag.is_some(), &place);
-                let node = Node {
-                    place,
-                    content: scalar(&text, style),
+                // A key is a name: `null: NA` is no entry without a name.
+                let content = match scalar(&text, style) {
+                    Content::Null if self.awaits_key() && !matches!(text.as_ref(), "" | "~") => {
+                        Content::Text(text.to_string())
+                    }
+                    content => content,
                 };
+                let node = Node { place, content };
                 self.done(node, anchor);
             }
             Event::SequenceStart(anchor, tag) => {
@@ -108,6 +134,12 @@ impl Loader<'_> {
         true
     }
 
+    fn awaits_key(&self) -> bool {
+        self.stack
+            .last()
+            .is_some_and(|open| matches!(open.node.content, Content::Map(_)) && open.key.is_none())
+    }
+
     fn open(&mut self, content: Content, anchor: usize, tagged: bool, place: Place) -> bool {
         self.refuse_tag(tagged, &place);
         if self.stack.len() >= MAX_DEPTH {
@@ -120,6 +152,7 @@ impl Loader<'_> {
             node: Node { place, content },
             anchor,
             key: None,
+            keys: HashSet::new(),
         });
         true
     }
@@ -158,15 +191,19 @@ impl Loader<'_> {
             Content::List(items) => items.push(node),
             Content::Map(members) => match parent.key.take() {
                 None => parent.key = Some(key(node, self.problems)),
-                Some((key, place)) => member(
-                    members,
-                    Member {
+                Some((key, place)) => {
+                    let is_new = parent.keys.insert(key.clone());
+                    let member = Member {
                         key,
                         place,
                         value: node,
-                    },
-                    self.problems,
-                ),
+                    };
+                    if is_new {
+                        members.push(member);
+                    } else {
+                        twice(members, &member, self.problems);
+                    }
+                }
             },
             _ => {}
         }
@@ -218,13 +255,11 @@ fn key(node: Node, problems: &mut Problems) -> (String, Place) {
     (text, node.place)
 }
 
-fn member(members: &mut Vec<Member>, member: Member, problems: &mut Problems) {
+fn twice(members: &[Member], member: &Member, problems: &mut Problems) {
     if let Some(first) = members.iter().find(|known| known.key == member.key) {
         let message = format!("`{}` stands twice: here and at {}", member.key, first.place);
         problems.push(Problem::invalid(&member.place, message, "keep one of the two"));
-        return;
     }
-    members.push(member);
 }
 
 fn size(node: &Node) -> usize {

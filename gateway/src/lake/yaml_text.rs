@@ -22,6 +22,36 @@ pub fn document(value: &Value) -> String {
     text
 }
 
+/// Policies as the section of a YAML document: `(@id, text)`, each text as it is written.
+#[must_use]
+pub fn policies<'a>(statements: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let mut text = "policies:\n".to_owned();
+    for (id, statement) in statements {
+        text.push_str(&format!("  {}:{}\n", scalar_text(id), literal(statement)));
+    }
+    text
+}
+
+/// A text below a key of depth 1: its lines as they are, or quoted where YAML would change them.
+fn literal(text: &str) -> String {
+    let changed =
+        |c: char| (c.is_control() && !matches!(c, '\n' | '\t')) || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}');
+    if text.is_empty() || text.ends_with('\n') || text.chars().any(changed) {
+        return format!(" {}", serde_json::to_string(text).unwrap_or_default());
+    }
+    let lines: Vec<String> = text
+        .split('\n')
+        .map(|line| {
+            if line.is_empty() {
+                String::new()
+            } else {
+                format!("    {line}")
+            }
+        })
+        .collect();
+    format!(" |2-\n{}", lines.join("\n"))
+}
+
 /// What follows `key:`; `used` characters stand before it on the line.
 fn after_key(text: &mut String, value: &Value, depth: usize, used: usize) {
     let line = flow(value);
@@ -100,8 +130,33 @@ fn scalar_text(text: &str) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::document;
+    use super::{document, policies};
     use crate::lake::{problem::Problems, yaml::read_yaml};
+
+    #[test]
+    fn policies_are_read_as_they_were() {
+        let texts = [
+            (
+                "a.b",
+                "@id(\"a.b\")\npermit(principal,\n\n\taction, // \u{e4}: #\n  resource);",
+            ),
+            ("on", "  // begins with spaces\npermit(principal, action, resource);"),
+            ("odd \"id\"", "ends with a line\n"),
+            ("control", "a\u{7}\r\nb\u{2028}"),
+            ("empty", ""),
+        ];
+        let text = format!("lake: x\n{}", policies(texts));
+        let mut problems = Problems::default();
+        let read = read_yaml("x", &text, &mut problems);
+        assert!(problems.is_empty() && read.whole, "{problems:?}\n{text}");
+        let expected: serde_json::Map<_, _> = texts.iter().map(|(id, text)| ((*id).to_owned(), json!(text))).collect();
+        assert_eq!(
+            read.nodes[0].get("policies").unwrap().to_json(),
+            json!(expected),
+            "{text}"
+        );
+        assert!(text.contains("\n    permit(principal,\n"), "{text}");
+    }
 
     #[test]
     fn what_is_written_is_read_again() {
@@ -114,6 +169,6 @@ mod tests {
         let mut problems = Problems::default();
         let read = read_yaml("x", &document(&value), &mut problems);
         assert!(problems.is_empty(), "{problems:?}");
-        assert_eq!(read.first().map(|node| node.to_json()), Some(value));
+        assert_eq!(read.nodes.first().map(|node| node.to_json()), Some(value));
     }
 }

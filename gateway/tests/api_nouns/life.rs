@@ -79,7 +79,7 @@ fn nouns() -> Vec<(&'static str, &'static str, Value, Value, &'static str)> {
             "/v1/catalogs/lake/databases/sales/tables/orders/data-filters",
             "de",
             json!({"name": "de", "where": "region = 'DE'", "columns": ["id", "region"]}),
-            json!({"restrictive": true}),
+            json!({"restrictive": true, "columns": null}),
             "restrictive",
         ),
         (

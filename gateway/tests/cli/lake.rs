@@ -72,3 +72,41 @@ fn what_is_exported_changes_nothing_when_applied() {
         printed.text()
     );
 }
+
+/// What `export` prints is one document that `apply -f -` reads, policies included.
+#[test]
+fn export_goes_into_apply() {
+    let lake = Lake::start();
+    let file = lake.path("more.yaml");
+    let cedar = lake.path("more.cedar");
+    fs::write(&file, MORE).unwrap();
+    let policy = "@id(\"staff.see\")\n// why: \"all\"\npermit(principal in Lakegate::Role::\"staff\",\n\n  action == \
+                  Lakegate::Action::\"Describe\", resource);";
+    fs::write(&cedar, policy).unwrap();
+    let (file, cedar) = (file.to_str().unwrap(), cedar.to_str().unwrap());
+    lake.run(&["apply", "-f", file, cedar, "--as", "admin"]).exits(0);
+    let exported = lake.run(&["export", "--lake", "more", "--as", "admin"]).exits(0);
+    assert!(
+        exported.text().contains("    permit(principal in"),
+        "{}",
+        exported.text()
+    );
+    let again = lake
+        .run_with(&["apply", "-f", "-", "--as", "admin"], exported.text())
+        .exits(0);
+    assert_eq!(again.stderr.trim_end(), "lake more: unchanged 3");
+}
+
+#[test]
+fn an_export_of_what_is_not_there_exits_with_5() {
+    let lake = Lake::start();
+    let export = |arguments: &[&str]| lake.run(&[&["export", "--as", "admin"], arguments].concat());
+    let ran = export(&["--lake", "acne"]).exits(5);
+    assert!(
+        ran.stderr.contains("lake `acne` does not exist") && ran.stdout.is_empty(),
+        "{ran:?}"
+    );
+    let ran = export(&["--lake", "acme", "--kind", "user", "nobody"]).exits(5);
+    assert!(ran.stderr.contains("`nobody` does not exist"), "{ran:?}");
+    export(&["--lake", "acme", "--kind", "users"]).exits(1);
+}

@@ -306,25 +306,31 @@ async fn what_discovery_found_is_neither_exported_nor_pruned() {
         )
     };
     let governed = lake(
-        "local",
+        "shop",
         "tables:\n  crm.public.customers: {masks: {email: {a: {func: mask-alphanum, rank: 1}}}}\n",
     );
     fixture.apply(&[("a.yaml", &governed)]).await.unwrap();
     let pruned = fixture
-        .apply_with(&[("a.yaml", &lake("local", ""))], prune())
+        .apply_with(&[("a.yaml", &lake("shop", ""))], prune())
         .await
         .unwrap();
-    assert_eq!(changed(&pruned), ["deleted column-mask crm.public.customers.email/a "]);
-    let exported = fixture.round_trip("local").await;
+    assert_eq!(
+        changed(&pruned),
+        [
+            "deleted table crm.public.customers ",
+            "deleted column-mask crm.public.customers.email/a "
+        ]
+    );
+    let exported = fixture.round_trip("shop").await;
     assert!(
         !exported.contains("customers") && !exported.contains("databases"),
         "{exported}"
     );
     let gone = fixture
-        .apply_with(&[("a.yaml", "lake: local\n")], prune())
+        .apply_with(&[("a.yaml", "lake: shop\n")], prune())
         .await
         .unwrap();
-    assert_eq!(gone.counts.deleted, 4, "{:?}", changed(&gone));
+    assert_eq!(gone.counts.deleted, 3, "{:?}", changed(&gone));
 }
 
 #[tokio::test]

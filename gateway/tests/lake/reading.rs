@@ -131,3 +131,83 @@ async fn cedar_mistakes_have_their_place_in_the_file() {
     .await;
     assert_eq!(found, ["p.cedar:1:1 POLICY_INVALID the policy has no id"]);
 }
+
+#[tokio::test]
+async fn after_a_broken_text_nothing_false_is_said() {
+    let found = wrong(&[
+        ("a.yaml", "lake: acme\nroles: {staff: {}\n"),
+        ("b.yaml", "users: {ana: {roles: [staff], rolls: 1}}\n"),
+    ])
+    .await;
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(
+        found[0].starts_with("a.yaml:") && found[0].contains("not YAML"),
+        "{found:#?}"
+    );
+    assert!(found[1].contains("unknown key `rolls`"), "{found:#?}");
+}
+
+/// A text of one table, with something more to say about it.
+fn table(more: &str) -> String {
+    format!(
+        "lake: acme\nconnections: {{store: {{connector: files, options: {{root: \"s3://b/\"}}}}}}\ncatalogs: {{lake: {{connection: store}}}}\n\
+         databases: {{lake.s: {{}}}}\ntables:\n  lake.s.t:\n    location: t/\n    {more}\n"
+    )
+}
+
+const COLUMNS: &str = "columns: [{name: id, type: bigint, nullable: false}, {name: a, type: varchar}]";
+
+#[tokio::test]
+async fn null_is_a_word_without_quotes() {
+    let text = table(&format!(
+        "format: csv\n    {COLUMNS}\n    absent_policy_columns: null\n    options: {{null: NA, header: false}}"
+    ));
+    let fixture = Fixture::new().await;
+    fixture
+        .apply(&[("a.yaml", &text)])
+        .await
+        .unwrap_or_else(|error| panic!("{error}"));
+    let table = fixture.snapshot().await.tables[0].body.clone();
+    assert_eq!(
+        table.absent_policy_columns,
+        lakegate_catalog::relation::AbsentPolicyColumns::Null
+    );
+    assert_eq!(table.options["null"], "NA");
+    fixture.round_trip("acme").await;
+}
+
+#[tokio::test]
+async fn nothing_is_accepted_and_ignored() {
+    let refused = |more: String| async move { wrong(&[("a.yaml", &table(&more))]).await };
+    let filter = refused(format!(
+        "format: csv\n    {COLUMNS}\n    filters: {{f: {{where: \"id > 1\", restrictive: true, columns: [a]}}}}"
+    ))
+    .await;
+    assert_eq!(
+        filter,
+        ["a.yaml:10:64 CONFIGURATION_INVALID filter `f` is restrictive and has `columns`"]
+    );
+    let mask = refused(format!(
+        "format: csv\n    {COLUMNS}\n    masks: {{id: {{m: {{func: replace-with-null, rank: 1}}}}}}"
+    ))
+    .await;
+    assert_eq!(
+        mask,
+        [
+            "a.yaml:10:28 CONFIGURATION_INVALID mask function `replace-with-null` does not apply to `id`, which is never NULL"
+        ]
+    );
+    let listed = "format: csv\n    columns: infer\n    partitioned_by: [{name: y, type: int}]\n    partitions: [{values: {y: 1}, location: a/}]";
+    assert_eq!(
+        refused(listed.to_owned()).await,
+        ["a.yaml:9:14 NOT_SUPPORTED `columns: infer` with listed partitions is not supported in this version"]
+    );
+    let policies = "lake: acme\npolicies:\n  a: \"\"\n  b: |\n    @id(\"b\") forbid(principal, action, resource);\n    @id(\"c\") forbid(principal, action, resource);\n";
+    assert_eq!(
+        wrong(&[("a.yaml", policies)]).await,
+        [
+            "a.yaml:3:6 CONFIGURATION_INVALID policy `a` holds 0 statements",
+            "a.yaml:5:5 CONFIGURATION_INVALID policy `b` holds 2 statements",
+        ]
+    );
+}

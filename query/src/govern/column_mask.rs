@@ -1,5 +1,6 @@
 //! Which masks are there, and for which types? The functions of governance.md §5 that this version has.
 
+use crate::type_name::type_text;
 use arrow::datatypes::DataType;
 
 use crate::functions::mask::{MaskFunction, fixed::has_constant, hash::salt_of};
@@ -28,7 +29,7 @@ pub enum MaskProblem {
     #[error("mask function `{0}` is not supported in this version")]
     NotSupported(String),
     /// The column has a type that the function does not take.
-    #[error("mask function `{func}` does not apply to the type {data_type}")]
+    #[error("mask function `{func}` does not apply to `{}`", type_text(.data_type))]
     Type { func: String, data_type: DataType },
 }
 

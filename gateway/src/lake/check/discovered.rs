@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use lakegate_catalog::{
     object::{BUILTIN_LAKE, LOCAL_LAKE},
-    relation::{Column, Database, PartitionMode, RemoteTable, Table},
+    relation::{AbsentPolicyColumns, Column, Database, PartitionMode, RemoteTable, Table},
 };
 
 use super::{
     CheckContext, owner, table_columns,
-    tables::{Spot, absent, failed, unsaved, write},
+    tables::{Spot, failed, unsaved, write},
     tags,
 };
 use crate::lake::{
@@ -33,6 +33,7 @@ pub(super) async fn table(
         ("partitioned_by", !body.partitioned_by.is_empty()),
         ("partitions", body.partitions.is_some()),
         ("options", !body.options.is_empty()),
+        ("absent_policy_columns", body.absent_policy_columns.is_some()),
     ];
     for (key, _) in of_source.into_iter().filter(|(_, given)| *given) {
         draft.invalid(
@@ -64,7 +65,7 @@ pub(super) async fn table(
         comment: body.comment.clone(),
         owner: owner(draft, body.owner.as_ref(), entry.at(&["owner"])),
         tags: body.tags.clone(),
-        absent_policy_columns: absent(body),
+        absent_policy_columns: AbsentPolicyColumns::Deny,
         remote: Some(remote.clone()),
     };
     let database = match draft.after.find_database(&name.catalog, &name.database).cloned() {

@@ -183,6 +183,13 @@ fn filter_columns(draft: &mut Draft, entry: &Entry<FilterEntry>, table: &Stored<
         ids.sort();
         ids
     };
+    let listed = [("columns", &entry.body.columns), ("except", &entry.body.except)];
+    if let Some((key, _)) = listed.iter().find(|(_, list)| list.is_some() && entry.body.restrictive) {
+        let message = format!("filter `{}` is restrictive and has `{key}`", entry.name);
+        let remedy = format!("remove `{key}`: a restrictive filter hides rows and opens no column");
+        draft.invalid(entry.at(&[key]), message, remedy);
+        return FilterColumns::All;
+    }
     match (&entry.body.columns, &entry.body.except) {
         (Some(_), Some(_)) => {
             let message = format!("filter `{}` has both `columns` and `except`", entry.name);
@@ -294,6 +301,17 @@ fn function(draft: &mut Draft, entry: &Entry<MaskEntry>, table: &Stored<Table>, 
     };
     let place = entry.at(&["func"]).clone();
     match column_mask::check(&entry.body.func, &data_type) {
+        Ok(column_mask::Mask::Null) if !is_nullable(table, column) => {
+            let message = format!(
+                "mask function `{}` does not apply to `{column}`, which is never NULL",
+                entry.body.func
+            );
+            draft.invalid(
+                &place,
+                message,
+                "use `mask-to-fixed-value`, or leave `nullable: false` out",
+            );
+        }
         Ok(_) => {}
         Err(MaskProblem::NotSupported(func)) => {
             draft
@@ -320,6 +338,14 @@ fn function(draft: &mut Draft, entry: &Entry<MaskEntry>, table: &Stored<Table>, 
             );
         }
     }
+}
+
+/// May the column be NULL? A field always may.
+fn is_nullable(table: &Stored<Table>, path: &str) -> bool {
+    let parts = split_name(path).unwrap_or_default();
+    let [name] = parts.as_slice() else { return true };
+    let mut columns = table.body.columns.iter();
+    columns.all(|column| column.name != name.to_lowercase() || column.nullable)
 }
 
 /// Type of a column or struct field by its dotted path.

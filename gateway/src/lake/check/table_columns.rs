@@ -106,6 +106,11 @@ pub(super) fn govern(draft: &mut Draft, entry: &Entry<TableEntry>, columns: &mut
                 format!("write `type: {}`", column.data_type),
             );
         }
+        if column.nullable && !given.nullable {
+            let message = format!("column `{}` may be NULL at the source", given.name);
+            let place = entry.at(&["columns", &at, "nullable"]);
+            draft.invalid(place, message, "remove `nullable: false`");
+        }
         tags(draft, &given.tags, |key| {
             entry.at(&["columns", &at, "tags", key]).clone()
         });

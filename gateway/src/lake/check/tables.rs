@@ -129,7 +129,12 @@ async fn of_files(cx: &CheckContext<'_>, draft: &mut Draft, entry: &Entry<TableE
     };
     tags(draft, &entry.body.tags, |key| entry.at(&["tags", key]).clone());
     options(draft, entry, format);
-    if inferred {
+    if inferred && table.partitions == PartitionMode::Declared {
+        let feature = "`columns: infer` with listed partitions";
+        draft
+            .problems
+            .push(Problem::not_supported(entry.at(&["columns"]), feature));
+    } else if inferred {
         let found = cx
             .inspector
             .infer(&unsaved(spot.connection), database.body.location.as_deref(), &table)
@@ -139,7 +144,7 @@ async fn of_files(cx: &CheckContext<'_>, draft: &mut Draft, entry: &Entry<TableE
             Err(error) => return failed(draft, entry.at(&["columns"]), &entry.name, &error),
         }
     }
-    if table.columns.iter().all(|column| column.partition) {
+    if !inferred && table.columns.iter().all(|column| column.partition) {
         draft.invalid(
             entry.at(&["columns"]),
             format!("table `{}` has no columns", entry.name),
@@ -199,7 +204,7 @@ fn mode(draft: &mut Draft, entry: &Entry<TableEntry>) -> PartitionMode {
     mode
 }
 
-pub(super) fn absent(entry: &TableEntry) -> AbsentPolicyColumns {
+fn absent(entry: &TableEntry) -> AbsentPolicyColumns {
     match entry.absent_policy_columns.as_deref() {
         Some("null") => AbsentPolicyColumns::Null,
         _ => AbsentPolicyColumns::Deny,
@@ -283,11 +288,9 @@ pub(super) fn failed(draft: &mut Draft, place: &Place, name: &str, error: &Inspe
 }
 
 pub(super) fn write(draft: &mut Draft, entry: &Entry<TableEntry>, spot: &Spot<'_>, database: &ObjectId, table: Table) {
-    let shape = |columns: &[Column]| -> Vec<(ObjectId, String)> {
-        columns
-            .iter()
-            .map(|column| (column.id.clone(), column.data_type.clone()))
-            .collect()
+    let shape = |columns: &[Column]| -> Vec<(ObjectId, String, bool)> {
+        let facts = |column: &Column| (column.id.clone(), column.data_type.clone(), column.nullable);
+        columns.iter().map(facts).collect()
     };
     let reshaped = spot
         .known
