@@ -16,10 +16,14 @@ mod callers;
 mod demo;
 #[path = "lake/fixture.rs"]
 mod fixture;
+#[path = "lake/generate.rs"]
+mod generate;
 #[path = "lake/ownership.rs"]
 mod ownership;
 #[path = "lake/page.rs"]
 mod page;
+#[path = "lake/property.rs"]
+mod property;
 #[path = "lake/reading.rs"]
 mod reading;
 #[path = "lake/routes.rs"]

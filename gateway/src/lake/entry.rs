@@ -7,7 +7,7 @@ use lakegate_catalog::{
     governance::{ColumnMask, DataFilter, FilterColumns, Policy, TagKey},
     id::ObjectId,
     identity::{Grant, Grantee, Key, Role, User, Workgroup},
-    name::quoted,
+    name::{quoted, split_name},
     object::Stored,
     relation::{AbsentPolicyColumns, Catalog, Column, Database, Partition, PartitionMode, Table, TableFormat},
     snapshot::{Partitions, Snapshot},
@@ -47,7 +47,7 @@ impl Picture<'_> {
     pub(crate) fn catalog(&self, stored: &Stored<Catalog>) -> CatalogEntry {
         let body = &stored.body;
         CatalogEntry {
-            connection: self.name("Connection", &body.connection),
+            connection: self.single("Connection", &body.connection),
             default: body.default,
             discover: body.discover,
             comment: body.comment.clone(),
@@ -197,7 +197,7 @@ impl Picture<'_> {
     pub(crate) fn key(&self, stored: &Stored<Key>) -> KeyEntry {
         let body = &stored.body;
         KeyEntry {
-            user: self.name("User", &body.user),
+            user: self.single("User", &body.user),
             secret: body.secret_ref.clone(),
             expires: body.expires,
         }
@@ -223,6 +223,11 @@ impl Picture<'_> {
             .unwrap_or_else(|| id.to_string())
     }
 
+    /// The name of something that nothing is above: without quotes, which it needs only inside a dotted name.
+    fn single(&self, entity_type: &str, id: &ObjectId) -> String {
+        unquoted(&self.name(entity_type, id))
+    }
+
     /// The dotted path of a column within its table.
     pub(crate) fn column_path(&self, table: &str, column: &ObjectId) -> String {
         let name = self.name("Column", column);
@@ -233,11 +238,20 @@ impl Picture<'_> {
     }
 
     fn roles(&self, ids: &[ObjectId]) -> Vec<String> {
-        ids.iter().map(|id| self.name("Role", id)).collect()
+        ids.iter().map(|id| self.single("Role", id)).collect()
     }
 
     fn owner(&self, owner: Option<&ObjectId>) -> Option<String> {
-        owner.map(|id| format!("role:{}", self.name("Role", id)))
+        owner.map(|id| format!("role:{}", self.single("Role", id)))
+    }
+}
+
+/// A name of one part without its quotes, unless it begins with one itself.
+pub(crate) fn unquoted(name: &str) -> String {
+    let parts = name.starts_with('"').then(|| split_name(name)).flatten();
+    match parts.as_deref() {
+        Some([part]) if !part.starts_with('"') => part.clone(),
+        _ => name.to_owned(),
     }
 }
 

@@ -17,7 +17,7 @@ use super::{
     ApplyError,
     change::name_of,
     draft::Slot,
-    entry::Picture,
+    entry::{Picture, unquoted},
     model::{Canonical, TableEntry},
     problem::{Place, Problem, ProblemCode},
     yaml_text,
@@ -197,7 +197,7 @@ impl<'a> Exporter<'a> {
             .options
             .names
             .iter()
-            .filter(|name| !names.contains(&name.to_lowercase()));
+            .filter(|name| !names.contains(&unquoted(name).to_lowercase()));
         let problems: Vec<Problem> = absent
             .map(|name| {
                 let message = format!("`{name}` does not exist in lake `{}`", self.lake);
@@ -211,9 +211,17 @@ impl<'a> Exporter<'a> {
         }
     }
 
+    /// The key of an entry: what nothing is above has its bare name.
+    fn key<B: Slot>(&self, object: &Stored<B>) -> String {
+        match object.parent {
+            None => object.name.clone(),
+            Some(_) => name_of(self.picture.snapshot, B::KIND, object),
+        }
+    }
+
     /// In lower case, as names are compared.
     fn name<B: Slot>(&self, object: &Stored<B>) -> String {
-        name_of(self.picture.snapshot, B::KIND, object).to_lowercase()
+        unquoted(&name_of(self.picture.snapshot, B::KIND, object)).to_lowercase()
     }
 
     /// Objects of the lake, as far as they may be seen.
@@ -235,13 +243,16 @@ impl<'a> Exporter<'a> {
     fn chosen<B: Slot>(&self) -> impl Iterator<Item = &'a Stored<B>> + '_ {
         self.owned::<B>().filter(|object| {
             let names = &self.options.names;
-            names.is_empty() || names.iter().any(|name| name.to_lowercase() == self.name(object))
+            names.is_empty()
+                || names
+                    .iter()
+                    .any(|name| unquoted(name).to_lowercase() == self.name(object))
         })
     }
 
     fn named<B: Slot, E: Canonical>(&self, entry: impl Fn(&Stored<B>) -> E) -> BTreeMap<String, Value> {
         self.chosen::<B>()
-            .map(|object| (name_of(self.picture.snapshot, B::KIND, object), to_value(entry(object))))
+            .map(|object| (self.key(object), to_value(entry(object))))
             .collect()
     }
 

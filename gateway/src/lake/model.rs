@@ -9,7 +9,7 @@ use lakegate_catalog::object::Kind;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{node::Node, problem::Place};
+use super::{entry::unquoted, node::Node, problem::Place};
 
 /// Entry of a connection.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -342,7 +342,7 @@ impl Canonical for ConnectionEntry {
 
 impl Canonical for CatalogEntry {
     fn canonical(&mut self) {
-        self.connection = self.connection.to_lowercase();
+        self.connection = unquoted(&self.connection).to_lowercase();
     }
 }
 
@@ -392,13 +392,13 @@ impl Canonical for WorkgroupEntry {}
 
 impl Canonical for RoleEntry {
     fn canonical(&mut self) {
-        set(&mut self.member_of);
+        names(&mut self.member_of);
     }
 }
 
 impl Canonical for UserEntry {
     fn canonical(&mut self) {
-        set(&mut self.roles);
+        names(&mut self.roles);
         self.subjects.sort();
         self.subjects.dedup();
         for values in self.attributes.values_mut() {
@@ -416,8 +416,14 @@ impl Canonical for GrantEntry {
 
 impl Canonical for KeyEntry {
     fn canonical(&mut self) {
-        self.user = self.user.to_lowercase();
+        self.user = unquoted(&self.user).to_lowercase();
     }
+}
+
+/// Names of things that nothing is above.
+fn names(names: &mut Vec<String>) {
+    names.iter_mut().for_each(|name| *name = unquoted(name));
+    set(names);
 }
 
 fn set(names: &mut Vec<String>) {
@@ -428,7 +434,10 @@ fn set(names: &mut Vec<String>) {
 
 fn owner(owner: &mut Option<String>) {
     if let Some(name) = owner {
-        *name = name.to_lowercase();
+        let role = name
+            .strip_prefix("role:")
+            .map(|role| format!("role:{}", unquoted(role)));
+        *name = role.unwrap_or_else(|| name.clone()).to_lowercase();
     }
     if owner.as_deref() == Some("role:admin") {
         *owner = None;

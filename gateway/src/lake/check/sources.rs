@@ -218,7 +218,7 @@ pub(super) fn catalogs(cx: &CheckContext<'_>, draft: &mut Draft, entries: &[Entr
             continue;
         }
         let place = entry.at(&["connection"]).clone();
-        let Some(connection) = draft.after.find_connection(&entry.body.connection).cloned() else {
+        let Some(connection) = connection_named(draft, &entry.body.connection) else {
             unknown::<Connection>(draft, "connection", &entry.body.connection, &place);
             continue;
         };
@@ -259,6 +259,11 @@ pub(super) fn catalogs(cx: &CheckContext<'_>, draft: &mut Draft, entries: &[Entr
         );
     }
     one_default(draft, entries);
+}
+
+fn connection_named(draft: &Draft, name: &str) -> Option<std::sync::Arc<lakegate_catalog::object::Stored<Connection>>> {
+    let id = draft.after.resolve("Connection", name)?;
+    draft.after.connection(&id).cloned()
 }
 
 fn one_default(draft: &mut Draft, entries: &[Entry<CatalogEntry>]) {
