@@ -46,6 +46,8 @@ pub struct Profile {
     token: Option<SecretString>,
     /// A file that holds nothing but the token; relative to the profiles file.
     token_file: Option<PathBuf>,
+    /// Where the token is: `env://NAME`, or `file://PATH` as `token_file`.
+    auth: Option<String>,
     /// Workgroup of statements that name none.
     pub workgroup: Option<String>,
 }
@@ -100,7 +102,7 @@ impl ServerFlags {
         let token = match set("LAKEGATE_TOKEN").filter(|_| !(by_flag && profile.has_token())) {
             Some(token) => Some(SecretString::from(token)),
             None if named.is_none() && url_here.as_ref().is_some_and(|url| Some(url) != profile.url.as_ref()) => None,
-            None => profile.token(&folder.folder)?,
+            None => profile.token(&folder, environment)?,
         };
         let url = url_here.or(profile.url).unwrap_or_else(|| DEFAULT_URL.to_owned());
         Ok(Target {
@@ -150,22 +152,61 @@ struct Place {
 
 impl Profile {
     fn has_token(&self) -> bool {
-        self.token.is_some() || self.token_file.is_some()
+        self.token.is_some() || self.token_file.is_some() || self.auth.is_some()
     }
 
-    fn token(&self, folder: &Path) -> Result<Option<SecretString>> {
-        let Some(file) = &self.token_file else {
-            return Ok(self.token.clone());
-        };
-        let path = folder.join(file);
-        match std::fs::read_to_string(&path) {
-            Ok(text) => Ok(Some(SecretString::from(text.trim().to_owned()))),
-            Err(error) => Err(Failure::usage(format!(
-                "the token file {} cannot be read: {error}",
-                path.display()
-            ))),
+    fn token(&self, place: &Place, environment: &Environment) -> Result<Option<SecretString>> {
+        let failed = |what: String| Failure::usage(format!("{}: {what}", place.file.display()));
+        match (&self.token, &self.token_file, self.auth.as_deref()) {
+            (None, None, None) => Ok(None),
+            (Some(token), None, None) => {
+                private(&place.file)?;
+                Ok(Some(token.clone()))
+            }
+            (None, Some(file), None) => token_of(&place.folder.join(file)).map(Some),
+            (None, None, Some(reference)) => {
+                match (reference.strip_prefix("env://"), reference.strip_prefix("file://")) {
+                    (Some(name), _) => {
+                        let value = environment.get(name).filter(|value| !value.is_empty());
+                        let value = value.ok_or_else(|| failed(format!("`auth` names `{name}`, which is not set")))?;
+                        Ok(Some(SecretString::from(value.to_owned())))
+                    }
+                    (None, Some(file)) => token_of(&place.folder.join(file)).map(Some),
+                    // What stands there may be the token itself: it must not travel into the message.
+                    (None, None) => Err(failed("`auth` must be `env://NAME` or `file://PATH`".to_owned())),
+                }
+            }
+            _ => Err(failed(
+                "a profile has one of `auth`, `token` and `token_file`".to_owned(),
+            )),
         }
     }
+}
+
+fn token_of(path: &Path) -> Result<SecretString> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => {
+            private(path)?;
+            Ok(SecretString::from(text.trim().to_owned()))
+        }
+        Err(error) => Err(Failure::usage(format!(
+            "the token file {} cannot be read: {error}",
+            path.display()
+        ))),
+    }
+}
+
+/// As ssh does: a secret that others can read is not used.
+fn private(path: &Path) -> Result<()> {
+    let mode = std::fs::metadata(path).map_or(0, |found| std::os::unix::fs::MetadataExt::mode(&found)) & 0o777;
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "others can read {} (mode {mode:04o}), which holds a token: run `chmod 600 {}`",
+        path.display(),
+        path.display()
+    )))
 }
 
 fn secret<'de, D: Deserializer<'de>>(source: D) -> std::result::Result<Option<SecretString>, D::Error> {
@@ -197,7 +238,10 @@ fn parse_url(text: &str) -> Result<Url> {
 
 #[cfg(test)]
 mod tests {
+    use std::{fs::Permissions, os::unix::fs::PermissionsExt};
+
     use reqwest::Method;
+    use secrecy::ExposeSecret;
 
     use super::*;
 
@@ -212,8 +256,12 @@ mod tests {
     ) -> Option<(String, Option<String>)> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("profiles.toml");
+        let key = directory.path().join("ana.key");
         std::fs::write(&path, FILE).unwrap();
-        std::fs::write(directory.path().join("ana.key"), "ana-token\n").unwrap();
+        std::fs::write(&key, "ana-token\n").unwrap();
+        for file in [&path, &key] {
+            std::fs::set_permissions(file, Permissions::from_mode(0o600)).unwrap();
+        }
         let flags = ServerFlags {
             profile: profile.map(str::to_owned),
             url: url.map(str::to_owned),
@@ -256,6 +304,60 @@ mod tests {
     fn an_address_alone_draws_out_no_token() {
         assert_eq!(target(None, Some("http://evil:1"), &[]), is("evil", ""));
         assert_eq!(target(None, None, &[("LAKEGATE_URL", "http://evil:1")]), is("evil", ""));
+    }
+
+    /// The token of a profile in a file of this mode, with a key beside it.
+    fn token(profile: &str, mode: u32) -> std::result::Result<String, String> {
+        let directory = tempfile::tempdir().unwrap();
+        let place = Place {
+            file: directory.path().join("profiles.toml"),
+            folder: directory.path().to_owned(),
+        };
+        for (name, text) in [("profiles.toml", profile), ("x.key", "from-file\n")] {
+            let path = directory.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        }
+        let profile: Profile = toml::from_str(profile).unwrap();
+        let found = profile.token(&place, &Environment::of([("MY_TOKEN", "from-environment")]));
+        let found = found.map_err(|failure| format!("{failure:?}"))?;
+        Ok(found.map_or(String::new(), |token| token.expose_secret().to_owned()))
+    }
+
+    #[test]
+    fn auth_is_a_reference() {
+        assert_eq!(token("auth = \"env://MY_TOKEN\"", 0o644).unwrap(), "from-environment");
+        assert_eq!(token("auth = \"file://x.key\"", 0o600).unwrap(), "from-file");
+        let literal = token("auth = \"hunter2\"", 0o600).unwrap_err();
+        assert!(
+            literal.contains("`auth` must be") && !literal.contains("hunter2"),
+            "{literal}"
+        );
+        assert!(
+            token("auth = \"env://NOT_SET\"", 0o600)
+                .unwrap_err()
+                .contains("NOT_SET")
+        );
+        assert!(
+            token("auth = \"env://MY_TOKEN\"\ntoken = \"x\"", 0o600)
+                .unwrap_err()
+                .contains("one of")
+        );
+    }
+
+    #[test]
+    fn a_token_that_others_can_read_is_not_used() {
+        for profile in ["token = \"x\"", "token_file = \"x.key\"", "auth = \"file://x.key\""] {
+            assert!(token(profile, 0o600).is_ok());
+            for mode in [0o644, 0o640, 0o604] {
+                let refused = token(profile, mode).unwrap_err();
+                assert!(
+                    refused.contains(&format!("mode {mode:04o}")) && refused.contains("chmod 600"),
+                    "{refused}"
+                );
+            }
+        }
+        assert_eq!(token("url = \"http://x\"", 0o644).unwrap(), "");
     }
 
     #[test]

@@ -126,6 +126,8 @@ impl Lake {
             profile("ana", ANA) + &profile("bob", BOB) + &admin,
         )
         .unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        fs::set_permissions(directory.path().join("profiles.toml"), mode).unwrap();
         Self { directory, child, url }
     }
 
