@@ -211,3 +211,28 @@ async fn nothing_is_accepted_and_ignored() {
         ]
     );
 }
+
+/// A mistake in one member hides none in another.
+#[tokio::test]
+async fn mistakes_of_one_entry_are_told_together() {
+    let yaml = "lake: acme\nconnections: {c: {connector: files, options: {root: \"s3://b/\"}}}\n\
+                catalogs: {lake: {connection: c}, other: {connection: d, tags: {nope: x}}}\ndatabases: {lake.s: {}}\n\
+                tables: {lake.s.t: {format: csv, owner: \"role:nobody\", tags: {nope: x}, partitions: hive, columns: [{name: a, type: int}]}}\n\
+                keys: {k: {user: eve, secret: \"env://SHORT\"}}\n\
+                grants:\n  - {to: \"role:nobody\", privileges: [selekt], resource: \"table:lake.s.x\"}\n";
+    let found = wrong(&[("a.yaml", yaml)]).await;
+    for text in [
+        "3:55 CONFIGURATION_INVALID connection `d` does not exist",
+        "CONFIGURATION_INVALID tag key `nope` does not exist",
+        "CONFIGURATION_INVALID table `lake.s.t` lacks `location`",
+        "CONFIGURATION_INVALID table `lake.s.t` has partitions but no partition columns",
+        "CONFIGURATION_INVALID user `eve` does not exist",
+        "CONFIGURATION_INVALID the secret of key `k` is shorter",
+        "CONFIGURATION_INVALID role `nobody` does not exist",
+        "CONFIGURATION_INVALID privilege `selekt` does not exist",
+        "CONFIGURATION_INVALID table `lake.s.x` does not exist",
+    ] {
+        assert!(found.iter().any(|line| line.contains(text)), "{text}: {found:#?}");
+    }
+    assert_eq!(found.len(), 11, "{found:#?}");
+}

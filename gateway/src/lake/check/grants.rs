@@ -29,6 +29,9 @@ pub(super) fn grants(cx: &CheckContext<'_>, draft: &mut Draft, entries: &[Entry<
         let to = grantee(draft, &entry.body.to, entry.at(&["to"]));
         let object = object(draft, &entry.body.resource, entry.at(&["resource"]));
         let (Some(to), Some(object)) = (to, object) else {
+            for privilege in &entry.body.privileges {
+                exists(draft, entry, privilege);
+            }
             continue;
         };
         if entry.body.privileges.is_empty() {
@@ -144,19 +147,28 @@ fn object(draft: &mut Draft, resource: &str, place: &Place) -> Option<GrantObjec
     })
 }
 
-fn applies(draft: &mut Draft, entry: &Entry<GrantEntry>, privilege: &str, object: &GrantObject) -> bool {
-    let items = entry.node.get("privileges").into_iter().flat_map(|node| node.items());
-    let item = items
-        .into_iter()
-        .find(|item| item.text().is_some_and(|text| text.eq_ignore_ascii_case(privilege)));
-    let place = item.map_or_else(|| entry.at(&["privileges"]).clone(), |item| item.place.clone());
-    if privilege.parse::<Privilege>().is_err() {
+/// Where the text has a privilege.
+fn place_of(entry: &Entry<GrantEntry>, privilege: &str) -> Place {
+    let mut items = entry.node.get("privileges").into_iter().flat_map(|node| node.items());
+    let item = items.find(|item| item.text().is_some_and(|text| text.eq_ignore_ascii_case(privilege)));
+    item.map_or_else(|| entry.at(&["privileges"]).clone(), |item| item.place.clone())
+}
+
+fn exists(draft: &mut Draft, entry: &Entry<GrantEntry>, privilege: &str) -> bool {
+    let exists = privilege.parse::<Privilege>().is_ok();
+    if !exists {
         let known: Vec<&str> = Privilege::every().map(Privilege::name).collect();
         draft.invalid(
-            &place,
+            &place_of(entry, privilege),
             format!("privilege `{privilege}` does not exist"),
             suggestion(privilege, known.iter().copied()),
         );
+    }
+    exists
+}
+
+fn applies(draft: &mut Draft, entry: &Entry<GrantEntry>, privilege: &str, object: &GrantObject) -> bool {
+    if !exists(draft, entry, privilege) {
         return false;
     }
     if !privilege_applies(privilege, &object.entity_type) {
@@ -166,7 +178,7 @@ fn applies(draft: &mut Draft, entry: &Entry<GrantEntry>, privilege: &str, object
             .collect();
         let remedy = format!("on this kind there are `{}`", known.join("`, `"));
         draft.invalid(
-            &place,
+            &place_of(entry, privilege),
             format!("privilege `{privilege}` does not apply to `{}`", entry.body.resource),
             remedy,
         );

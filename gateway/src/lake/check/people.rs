@@ -242,6 +242,9 @@ pub(super) fn keys(cx: &CheckContext<'_>, draft: &mut Draft, entries: &[Entry<Ke
             draft.claim(known, &entry.place, false);
             unchanged = same(draft.stored().key(known), &entry.body);
         }
+        if !unchanged && draft.after.resolve("User", &entry.body.user).is_none() {
+            unknown::<User>(draft, "user", &entry.body.user, entry.at(&["user"]));
+        }
         let secret = entry.body.secret.as_deref().map(|reference| {
             let directory = cx.directories.get(entry.place.file.as_ref()).filter(|_| cx.operator);
             cx.secrets.resolve(reference, directory.map(|path| path.as_path()))
@@ -293,8 +296,9 @@ fn key(draft: &mut Draft, entry: &Entry<KeyEntry>, hmac: String) {
         );
         return;
     }
+    // One that is not there was told.
     let Some(user) = draft.after.resolve("User", &entry.body.user) else {
-        return unknown::<User>(draft, "user", &entry.body.user, entry.at(&["user"]));
+        return;
     };
     if !plain(draft, &entry.name, &entry.place, "key") {
         return;

@@ -43,10 +43,10 @@ pub(super) fn connections(cx: &CheckContext<'_>, draft: &mut Draft, entries: &[E
                 continue;
             }
         }
+        local_path(cx, draft, entry);
         if !plain(draft, &entry.name, &entry.place, "connection") || !options(cx, draft, entry) {
             continue;
         }
-        local_path(cx, draft, entry);
         let body = Connection {
             connector: entry.body.connector.clone(),
             options: entry.body.options.clone(),
@@ -217,6 +217,7 @@ pub(super) fn catalogs(cx: &CheckContext<'_>, draft: &mut Draft, entries: &[Entr
         if !plain(draft, &entry.name, &entry.place, "catalog") {
             continue;
         }
+        tags(draft, &entry.body.tags, |key| entry.at(&["tags", key]).clone());
         let place = entry.at(&["connection"]).clone();
         let Some(connection) = connection_named(draft, &entry.body.connection) else {
             unknown::<Connection>(draft, "connection", &entry.body.connection, &place);
@@ -239,7 +240,6 @@ pub(super) fn catalogs(cx: &CheckContext<'_>, draft: &mut Draft, entries: &[Entr
                 remedy,
             );
         }
-        tags(draft, &entry.body.tags, |key| entry.at(&["tags", key]).clone());
         let body = Catalog {
             connection: connection.id.clone(),
             default: entry.body.default,

@@ -110,6 +110,9 @@ async fn of_files(cx: &CheckContext<'_>, draft: &mut Draft, entry: &Entry<TableE
     };
     let known = spot.known.map(|known| known.body.columns.clone()).unwrap_or_default();
     let columns = table_columns::declared(draft, entry, &known);
+    let owner = owner(draft, entry.body.owner.as_ref(), entry.at(&["owner"]));
+    tags(draft, &entry.body.tags, |key| entry.at(&["tags", key]).clone());
+    let partitions = mode(draft, entry);
     let Some((format, location)) = files(draft, entry) else {
         return;
     };
@@ -119,15 +122,14 @@ async fn of_files(cx: &CheckContext<'_>, draft: &mut Draft, entry: &Entry<TableE
         location: Some(location),
         columns,
         inferred,
-        partitions: mode(draft, entry),
+        partitions,
         options: entry.body.options.clone(),
         comment: entry.body.comment.clone(),
-        owner: owner(draft, entry.body.owner.as_ref(), entry.at(&["owner"])),
+        owner,
         tags: entry.body.tags.clone(),
         absent_policy_columns: absent(&entry.body),
         remote: None,
     };
-    tags(draft, &entry.body.tags, |key| entry.at(&["tags", key]).clone());
     options(draft, entry, format);
     if inferred && table.partitions == PartitionMode::Declared {
         let feature = "`columns: infer` with listed partitions";
