@@ -6,6 +6,7 @@ mod audit;
 mod cell;
 mod commit;
 mod connect;
+mod figures;
 mod history;
 mod idempotency;
 mod integrity;
@@ -26,9 +27,11 @@ use tokio::sync::Mutex;
 use self::{
     audit::{Head, Waiting},
     connect::Database,
+    figures::Counts,
 };
 pub use self::{
     connect::{Dialect, StoreOptions},
+    figures::StoreFigures,
     migrate::{MigrationReport, MigrationStatus},
 };
 use crate::{error::Result, snapshot::Snapshot};
@@ -53,6 +56,7 @@ struct Inner {
     chain: Mutex<Option<Head>>,
     /// Events of `append_audit` that wait for the chain: whoever gets it next writes them all.
     waiting: std::sync::Mutex<Vec<Waiting>>,
+    counts: Counts,
 }
 
 impl Store {
@@ -71,6 +75,7 @@ impl Store {
                 reading: Mutex::default(),
                 chain: Mutex::default(),
                 waiting: std::sync::Mutex::default(),
+                counts: Counts::new(),
             }),
         })
     }

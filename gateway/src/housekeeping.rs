@@ -25,15 +25,17 @@ pub fn start(tasks: &mut JoinSet<()>, app: &AppState) {
 async fn beat(app: AppState) {
     loop {
         app.health.beat();
-        app.metrics.set_running(app.queries.running());
+        app.metrics.set_figures(&app.queries.figures());
+        app.metrics.set_store(&app.store.figures());
         sleep(HEARTBEAT).await;
     }
 }
 
 async fn look_at_store(app: AppState) {
     loop {
-        match app.store.ping().await {
-            Ok(()) => app.health.store_reached(),
+        // Asking for the version also tells that what is decided by is the newest.
+        match app.store.version().await {
+            Ok(_) => app.health.store_reached(),
             Err(error) => tracing::warn!(error = %chain(&error), "the store does not answer"),
         }
         sleep(STORE_LOOK).await;

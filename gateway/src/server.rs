@@ -14,6 +14,7 @@ use lakegate_query::{
     billing::Billing,
     connection::{Connections, SecretSource},
     service::{QueryService, ServiceOptions},
+    signal::Signals,
 };
 use tokio::{
     net::TcpListener,
@@ -144,7 +145,7 @@ async fn prepare(
     metrics: Arc<Metrics>,
 ) -> Result<AppState, StartError> {
     steps.enter("store");
-    let store = open_store(config).await?;
+    let store = open_store(config, &metrics).await?;
     steps.enter("engine");
     let app = assemble(config, environment, store, metrics, Arc::clone(&steps.health)).await?;
     let lost = app
@@ -199,6 +200,7 @@ pub async fn assemble(
             megabyte_bytes: config.metering.megabyte_bytes,
         },
         price_per_tb: config.metering.price_per_tb.clone(),
+        signals: signals(&metrics),
     };
     let queries = QueryService::new(store.clone(), Arc::clone(&registry), Arc::clone(&secrets), options)
         .map_err(|error| StartError(error.log_text()))?;
@@ -223,7 +225,12 @@ pub async fn assemble(
     }))
 }
 
-async fn open_store(config: &Config) -> Result<Store, StartError> {
+fn signals(metrics: &Arc<Metrics>) -> Signals {
+    let metrics = Arc::clone(metrics);
+    Signals::to(move |signal| metrics.note(signal))
+}
+
+async fn open_store(config: &Config, metrics: &Metrics) -> Result<Store, StartError> {
     let options = StoreOptions {
         url: config.database.url.clone(),
         max_connections: config.database.max_connections,
@@ -235,8 +242,13 @@ async fn open_store(config: &Config) -> Result<Store, StartError> {
     }
     loop {
         match store.require_current().await {
-            Ok(()) => return Ok(store),
+            Ok(()) => {
+                metrics.set_pending_migrations(0);
+                return Ok(store);
+            }
             Err(error @ StoreError::SchemaBehind { .. }) => {
+                let status = store.migration_status().await.map_err(failed)?;
+                metrics.set_pending_migrations(status.pending.len());
                 tracing::warn!(error = %error, "waiting for the schema: run `lakegate migrate up`");
                 tokio::time::sleep(SCHEMA_PAUSE).await;
             }

@@ -5,6 +5,8 @@
 mod event;
 mod facts;
 
+use std::time::Instant;
+
 use lakegate_catalog::{audit::AuditEvent, name::TableName, snapshot::TablePath};
 use lakegate_policy::{Access, Action, Authorizer, PolicyError, Request, Verdict, resource};
 use sha2::{Digest, Sha256};
@@ -15,6 +17,7 @@ use crate::{
     context::QueryContext,
     entities::Closure,
     error::{ErrorCode, QueryError, Result},
+    signal::Signal,
 };
 
 /// What the caller may see of one table under one epoch.
@@ -76,7 +79,17 @@ pub fn missing(cx: &QueryContext, name: &TableName) -> Attempt {
 /// # Errors
 /// `INTERNAL_ERROR` if the facts cannot be put to Cedar; nothing may be shown then.
 pub fn decide(cx: &QueryContext, path: &TablePath) -> Result<RelationGrant> {
-    decided(cx, path).map_err(QueryError::internal)
+    let start = Instant::now();
+    let grant = decided(cx, path).map_err(QueryError::internal);
+    let allowed = grant.as_ref().is_ok_and(RelationGrant::is_readable);
+    cx.signals.tell(&Signal::Decided {
+        allowed: usize::from(allowed),
+        denied: usize::from(!allowed),
+        took: start.elapsed(),
+    });
+    let errors = grant.iter().flat_map(|grant| &grant.access.errors);
+    errors.for_each(|_| cx.signals.tell(&Signal::PolicyFailed));
+    grant
 }
 
 fn attempt(cx: &QueryContext, path: &TablePath) -> Attempt {

@@ -12,7 +12,10 @@ use lakegate_catalog::{connection::Connection as StoredConnection, object::Store
 use lakegate_connectors::{connection::Connection, credential::Credential};
 use secrecy::SecretString;
 
-use crate::error::{ErrorCode, QueryError, Result};
+use crate::{
+    error::{ErrorCode, QueryError, Result},
+    figures::CacheCount,
+};
 
 /// Secrets are read again after this time, so that a rotated one is picked up without a restart.
 const FRESH: Duration = Duration::from_secs(60);
@@ -35,6 +38,7 @@ pub struct Connections {
     secrets: Arc<dyn SecretSource>,
     local_roots: Vec<PathBuf>,
     cache: Mutex<HashMap<Key, (Instant, Arc<Connection>)>>,
+    count: CacheCount,
 }
 
 impl Connections {
@@ -45,7 +49,12 @@ impl Connections {
             secrets,
             local_roots,
             cache: Mutex::default(),
+            count: CacheCount::default(),
         }
+    }
+
+    pub(crate) fn requests(&self) -> (u64, u64) {
+        self.count.get()
     }
 
     /// The usable form of a stored connection.
@@ -58,8 +67,10 @@ impl Connections {
             && let Some((since, connection)) = cache.get(&key)
             && since.elapsed() < FRESH
         {
+            self.count.hit();
             return Ok(Arc::clone(connection));
         }
+        self.count.missed();
         let connection = Arc::new(self.build(stored)?);
         if let Ok(mut cache) = self.cache.lock() {
             cache.retain(|(id, version), _| *id != key.0 || *version == key.1);

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     entities::Governor,
     error::{ErrorCode, QueryError},
+    signal::Signals,
     trace::QueryTrace,
 };
 
@@ -231,6 +232,7 @@ pub struct QueryContext {
     pub limits: Limits,
     pub meter: Arc<Meter>,
     pub trace: Arc<QueryTrace>,
+    pub signals: Signals,
     pub started: Instant,
     /// `now()` of the statement and of its filters.
     pub now: DateTime<Utc>,
@@ -253,6 +255,7 @@ impl QueryContext {
             deadline: Instant::now(),
             meter: Arc::new(Meter::new(Some(0), cancel.clone())),
             trace: Arc::default(),
+            signals: governor.signals().clone(),
             cancel,
             limits: Limits {
                 scanned_bytes: Some(0),
@@ -284,6 +287,7 @@ impl QueryContext {
             limits: self.limits.clone(),
             meter: Arc::clone(&self.meter),
             trace: Arc::clone(&self.trace),
+            signals: self.signals.clone(),
             started: self.started,
             now: self.now,
             salt: self.salt,

@@ -33,7 +33,9 @@ use crate::{
     connection::Connections,
     engine_error::connector_error,
     error::{QueryError, Result},
-    federate::client_span::ClientSpan,
+    federate::client_span::{ClientSpan, Place},
+    figures::CacheCount,
+    signal::Signals,
     type_name::type_text,
 };
 
@@ -75,6 +77,8 @@ pub struct Discovery {
     specs: Mutex<HashMap<SpecKey, (Instant, Described)>>,
     /// When a catalog (or a database of it) was listed last.
     lists: Mutex<HashMap<(String, String), Instant>>,
+    count: CacheCount,
+    signals: Signals,
 }
 
 /// A connector with the connection that it is to use.
@@ -82,6 +86,9 @@ pub struct Discovery {
 pub struct Reached {
     /// Of the connection.
     pub name: String,
+    /// The catalog that it is reached for.
+    pub catalog: String,
+    pub signals: Signals,
     pub connector: Arc<dyn Connector>,
     pub connection: Arc<Connection>,
 }
@@ -89,14 +96,21 @@ pub struct Reached {
 impl Discovery {
     /// Discovery over the connections of the catalog.
     #[must_use]
-    pub fn new(store: Store, registry: Arc<Registry>, connections: Arc<Connections>) -> Self {
+    pub fn new(store: Store, registry: Arc<Registry>, connections: Arc<Connections>, signals: Signals) -> Self {
         Self {
             store,
             registry,
             connections,
             specs: Mutex::default(),
             lists: Mutex::default(),
+            count: CacheCount::default(),
+            signals,
         }
+    }
+
+    /// Hits and misses: connections with their secrets, and descriptions of tables.
+    pub(crate) fn caches(&self) -> [(u64, u64); 2] {
+        [self.connections.requests(), self.count.get()]
     }
 
     /// Connector and connection behind a catalog.
@@ -113,6 +127,8 @@ impl Discovery {
             .map_err(|error| public(&error))?;
         Ok(Reached {
             name: stored.name.clone(),
+            catalog: catalog.name.clone(),
+            signals: self.signals.clone(),
             connector: Arc::clone(connector),
             connection: self.connections.open(stored)?,
         })
@@ -263,8 +279,10 @@ impl Discovery {
             && let Some((since, described)) = specs.get(&key)
             && since.elapsed() < described.fresh()
         {
+            self.count.hit();
             return Ok(described.clone());
         }
+        self.count.missed();
         let request = DescribeRequest::Table(RemoteName::table(database, table));
         let described = match reached.ask(request).await {
             Ok(DescribeResponse::Table(spec)) => Described::Table(Arc::new(*spec)),
@@ -281,9 +299,16 @@ impl Discovery {
 }
 
 impl Reached {
+    fn place(&self) -> Place {
+        Place {
+            catalog: self.catalog.clone(),
+            connection: self.name.clone(),
+        }
+    }
+
     /// One question about what is there, told as a span.
     async fn ask(&self, request: DescribeRequest) -> Result<DescribeResponse, ConnectorError> {
-        let span = ClientSpan::describe(self.connector.spec().system, &self.name);
+        let span = ClientSpan::describe(&self.signals, self.connector.spec().system, &self.place());
         let mut cx = CallContext::new("discovery", Arc::clone(&self.connection), PATIENCE);
         cx.trace = span.trace_parent();
         let answer = self.connector.describe(&cx, request).await;

@@ -5,7 +5,7 @@
 mod closure;
 mod names;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Instant};
 
 use lakegate_catalog::{governance::Policy, id::ObjectId, identity::Grantee, object::Stored, snapshot::Snapshot};
 use lakegate_policy::{
@@ -16,7 +16,10 @@ use lakegate_policy::{
 pub(crate) use closure::Closure;
 pub use names::Names;
 
-use crate::context::Caller;
+use crate::{
+    context::Caller,
+    signal::{Signal, Signals},
+};
 
 /// An object of a decision: Cedar entity type without namespace, and id.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -101,13 +104,30 @@ impl fmt::Display for ObjectRef {
 pub struct Governor {
     snapshot: Arc<Snapshot>,
     policies: Arc<PolicySet>,
+    signals: Signals,
 }
 
 impl Governor {
     /// `policies` must be those of [`publish`] for the same snapshot.
     #[must_use]
     pub fn new(snapshot: Arc<Snapshot>, policies: Arc<PolicySet>) -> Self {
-        Self { snapshot, policies }
+        Self {
+            snapshot,
+            policies,
+            signals: Signals::default(),
+        }
+    }
+
+    /// The same; its decisions are told to `signals`.
+    #[must_use]
+    pub fn telling(self, signals: Signals) -> Self {
+        Self { signals, ..self }
+    }
+
+    /// Where decisions are told.
+    #[must_use]
+    pub fn signals(&self) -> &Signals {
+        &self.signals
     }
 
     #[must_use]
@@ -154,6 +174,7 @@ impl Governor {
     }
 
     fn answer(&self, caller: &Caller, context: &dyn ContextFacts, questions: &[(Action, ObjectRef)]) -> Vec<Decision> {
+        let start = Instant::now();
         let mut closure = Closure::new(&self.snapshot);
         let gathered = closure.caller(caller).and_then(|()| {
             closure.named_by(context)?;
@@ -176,7 +197,14 @@ impl Governor {
             })
             .collect();
         let decisions = authorizer.decide_batch(&requests);
+        let allowed = decisions.iter().filter(|decision| decision.is_allowed()).count();
+        self.signals.tell(&Signal::Decided {
+            allowed,
+            denied: decisions.len() - allowed,
+            took: start.elapsed(),
+        });
         for error in decisions.iter().flat_map(|decision| &decision.errors) {
+            self.signals.tell(&Signal::PolicyFailed);
             tracing::warn!(error = %error, principal = %caller.name, "a policy could not be evaluated");
         }
         decisions

@@ -32,6 +32,9 @@ pub mod output;
 pub mod results;
 pub mod running;
 pub mod session;
+
+pub mod figures;
+pub mod signal;
 pub mod trace;
 
 pub mod engine_error;

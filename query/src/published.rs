@@ -8,21 +8,39 @@ use lakegate_policy::PolicySet;
 use crate::{
     entities::{self, Governor},
     error::{QueryError, Result},
+    signal::Signals,
 };
 
 /// The policy set of the newest version seen.
 #[derive(Debug, Default)]
 pub struct Published {
+    signals: Signals,
     newest: Mutex<Option<(i64, Arc<PolicySet>)>>,
 }
 
 impl Published {
+    /// Nothing published yet; decisions are told to `signals`.
+    #[must_use]
+    pub fn new(signals: Signals) -> Self {
+        Self {
+            signals,
+            newest: Mutex::default(),
+        }
+    }
+
+    /// The newest version seen.
+    #[must_use]
+    pub fn version(&self) -> Option<i64> {
+        self.newest.lock().ok()?.as_ref().map(|(version, _)| *version)
+    }
+
     /// Decisions under a snapshot.
     ///
     /// # Errors
     /// When the stored policies do not publish: then nothing is decided at all.
     pub fn governor(&self, snapshot: &Arc<Snapshot>) -> Result<Governor> {
-        Ok(Governor::new(Arc::clone(snapshot), self.policies(snapshot)?))
+        let governor = Governor::new(Arc::clone(snapshot), self.policies(snapshot)?);
+        Ok(governor.telling(self.signals.clone()))
     }
 
     fn policies(&self, snapshot: &Arc<Snapshot>) -> Result<Arc<PolicySet>> {

@@ -9,6 +9,7 @@ use crate::{
     context::QueryContext,
     error::{ErrorCode, QueryError, Result},
     published::Published,
+    signal::Signal,
 };
 
 /// Between two looks at the catalog's version while a statement runs.
@@ -42,6 +43,7 @@ impl Recheck<'_> {
                 .and_then(|path| authorize::decide(&cx, &path).ok())
                 .is_some_and(|now| now.decision == grant.decision);
             if !same {
+                self.told(known).await;
                 return Err(QueryError::new(
                     ErrorCode::PolicyChanged,
                     "permissions or tables of the query changed while it ran; run it again",
@@ -49,6 +51,14 @@ impl Recheck<'_> {
             }
         }
         Ok(snapshot.version)
+    }
+
+    /// Tells how long the statement lived on after the change. No more than a figure: a store that fails costs nothing.
+    async fn told(&self, known: i64) {
+        if let Ok(Some(changed)) = self.store.changed_since(known).await {
+            let after = (chrono::Utc::now() - changed).to_std().unwrap_or_default();
+            self.cx.signals.tell(&Signal::Revoked { after });
+        }
     }
 
     /// Decides again whenever the catalog changes; returns only when a decision differs.

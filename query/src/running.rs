@@ -86,6 +86,18 @@ impl RunningQueries {
         self.all.lock().map(|all| all.len()).unwrap_or_default()
     }
 
+    /// How many there are, by state and workgroup.
+    #[must_use]
+    pub fn by_state(&self) -> HashMap<(QueryState, String), usize> {
+        let mut counts = HashMap::new();
+        if let Ok(all) = self.all.lock() {
+            for running in all.values() {
+                *counts.entry((running.state(), running.workgroup.clone())).or_default() += 1;
+            }
+        }
+        counts
+    }
+
     /// None at all?
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -18,7 +18,7 @@ use chrono::{DateTime, Utc};
 use datafusion::arrow::{datatypes::SchemaRef, record_batch::RecordBatch};
 use futures::{StreamExt, stream::BoxStream};
 use lakegate_catalog::{
-    Store,
+    Store, StoreError,
     record::{QueryRecord, QueryState},
     snapshot::Snapshot,
 };
@@ -36,11 +36,13 @@ use crate::{
     discover::Discovery,
     entities::Governor,
     error::{ErrorCode, QueryError, Result},
+    figures::Figures,
     plan::Planner,
     published::Published,
     results::{ResultStore, private_directory},
     running::RunningQueries,
     session::Sessions,
+    signal::{Signal, Signals},
 };
 
 /// How a service is set up; everything is read once.
@@ -64,6 +66,8 @@ pub struct ServiceOptions {
     pub billing: Billing,
     /// Price per TB (`"5.00 USD"`) where the workgroup has none.
     pub price_per_tb: String,
+    /// Who keeps the metrics.
+    pub signals: Signals,
 }
 
 /// A statement with everything that its submitter may say about it.
@@ -188,14 +192,14 @@ impl QueryService {
             .map_err(QueryError::internal)?;
         Ok(Self {
             inner: Arc::new(Inner {
-                discovery: Discovery::new(store.clone(), registry, connections),
+                discovery: Discovery::new(store.clone(), registry, connections, options.signals.clone()),
                 results: ResultStore::open(options.data_directory.join("results"))?,
                 footers: Arc::new(MetadataCache::new(FOOTER_CACHE_BYTES)),
                 store,
                 sessions,
                 admission: Admission::default(),
                 running: RunningQueries::default(),
-                published: Published::default(),
+                published: Published::new(options.signals.clone()),
                 draining: AtomicBool::new(false),
                 engine: EngineRuntime(Some(engine)),
                 planning: Arc::new(tokio::sync::Semaphore::new(PLANNERS)),
@@ -244,6 +248,12 @@ impl QueryService {
     #[must_use]
     pub fn billing(&self) -> Billing {
         self.inner.options.billing
+    }
+
+    /// How the engine does now.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        self.inner.figures()
     }
 
     /// Statements on this node that have not ended.
@@ -396,6 +406,31 @@ impl Inner {
             discovery: &self.discovery,
             footers: &self.footers,
         }
+    }
+
+    fn figures(&self) -> Figures {
+        let memory = self.sessions.figures();
+        let engine = self.engine_handle().map(|engine| engine.metrics()).ok();
+        let [connections, descriptions] = self.discovery.caches();
+        Figures {
+            queries: self.running.by_state(),
+            memory_reserved: memory.reserved,
+            memory_limit: memory.limit,
+            spilled: memory.spilled,
+            policy_version: self.published.version(),
+            caches: [
+                ("connection", connections),
+                ("description", descriptions),
+                ("footer", self.footers.requests()),
+            ],
+            tasks: engine.as_ref().map_or(0, |engine| engine.num_alive_tasks()),
+            queued_tasks: engine.as_ref().map_or(0, |engine| engine.global_queue_depth()),
+        }
+    }
+
+    fn audit_failed(&self, error: StoreError) -> QueryError {
+        self.options.signals.tell(&Signal::AuditFailed);
+        crate::audit_error(error)
     }
 
     fn is_draining(&self) -> bool {

@@ -6,7 +6,10 @@ mod functions;
 mod memory;
 mod stores;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError, Weak},
+};
 
 use datafusion::{
     common::Result as EngineResult,
@@ -14,7 +17,7 @@ use datafusion::{
         SessionState, SessionStateBuilder,
         cache::cache_manager::CacheManagerConfig,
         context::ExecutionProps,
-        disk_manager::{DiskManagerBuilder, DiskManagerMode},
+        disk_manager::{DiskManager, DiskManagerBuilder, DiskManagerMode},
         memory_pool::{FairSpillPool, MemoryPool},
         runtime_env::{RuntimeEnv, RuntimeEnvBuilder},
     },
@@ -38,7 +41,18 @@ pub struct Sessions {
     base: SessionState,
     runtime: RuntimeEnv,
     memory: Arc<dyn MemoryPool>,
+    memory_bytes: usize,
     spill: PathBuf,
+    /// Of statements that have not ended, and of some that have.
+    disks: Mutex<Vec<Weak<DiskManager>>>,
+}
+
+/// What all statements together use now, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionFigures {
+    pub reserved: usize,
+    pub limit: usize,
+    pub spilled: u64,
 }
 
 impl Sessions {
@@ -66,8 +80,31 @@ impl Sessions {
             base,
             runtime,
             memory,
+            memory_bytes,
             spill,
+            disks: Mutex::default(),
         })
+    }
+
+    /// What is used now.
+    #[must_use]
+    pub fn figures(&self) -> SessionFigures {
+        let disks = self.disks.lock().unwrap_or_else(PoisonError::into_inner);
+        SessionFigures {
+            reserved: self.memory.reserved(),
+            limit: self.memory_bytes,
+            spilled: disks
+                .iter()
+                .filter_map(Weak::upgrade)
+                .map(|disk| disk.used_disk_space())
+                .sum(),
+        }
+    }
+
+    fn keep(&self, disk: &Arc<DiskManager>) {
+        let mut disks = self.disks.lock().unwrap_or_else(PoisonError::into_inner);
+        disks.retain(|disk| disk.strong_count() > 0);
+        disks.push(Arc::downgrade(disk));
     }
 
     /// The session of one statement: its relations, stores, memory, spill files and clock.
@@ -90,6 +127,7 @@ impl Sessions {
                 .with_max_temp_directory_size(cx.limits.spill_bytes)
                 .build()?,
         );
+        self.keep(&runtime.disk_manager);
         let config = self
             .base
             .config()

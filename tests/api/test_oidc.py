@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 
 import pytest
 import requests
@@ -71,6 +72,12 @@ def test_rows_of_the_one_who_logged_in(server, access):
     assert answer.json()["rows"] == [["1", "a"]]
     me = server.request("GET", "/v1/whoami", access).json()
     assert me["name"] == "ana"
+
+
+def test_the_age_of_the_keys_is_measured(server):
+    text = requests.get(server.management + "/metrics", timeout=10).text
+    [age] = re.findall(rf'^lakegate_jwks_age_seconds\{{issuer="{re.escape(ISSUER)}"\}} (\d+)$', text, re.M)
+    assert int(age) < 600
 
 
 def test_a_changed_token_is_refused(server, access):

@@ -27,6 +27,7 @@ use lakegate_query::{
     context::Caller,
     error::QueryError,
     service::{QueryService, RunError, ServiceOptions, SubmitRequest},
+    signal::Signals,
 };
 use tempfile::TempDir;
 
@@ -274,5 +275,6 @@ fn options(store: &Store, directory: &Path) -> ServiceOptions {
             megabyte_bytes: 1_048_576,
         },
         price_per_tb: "5.00 USD".to_owned(),
+        signals: Signals::default(),
     }
 }

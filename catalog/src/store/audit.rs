@@ -38,6 +38,8 @@ pub(super) struct ChainWriter<'a> {
     store: &'a Inner,
     slot: MutexGuard<'a, Option<Head>>,
     head: Option<Head>,
+    /// Kinds of the events that were appended.
+    appended: Vec<String>,
 }
 
 impl Inner {
@@ -48,6 +50,7 @@ impl Inner {
             store: self,
             head: slot.take(),
             slot,
+            appended: Vec::new(),
         }
     }
 }
@@ -76,11 +79,16 @@ impl ChainWriter<'_> {
         .execute(&mut **tx)
         .await?;
         self.head = Some(head);
+        self.appended.extend(events.iter().map(|event| event.kind.clone()));
         Ok(())
     }
 
     /// The transaction is committed: what was appended is the head.
     pub(super) fn settle(mut self) {
+        if let Some(head) = self.head.as_ref().filter(|_| !self.appended.is_empty()) {
+            let last = u64::try_from(head.seq).unwrap_or_default();
+            self.store.counts.stored(std::mem::take(&mut self.appended), last);
+        }
         *self.slot = self.head.take();
     }
 }

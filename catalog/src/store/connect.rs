@@ -56,6 +56,20 @@ pub(crate) struct Database {
 }
 
 impl Database {
+    /// Open connections, and those of them that nobody uses.
+    pub(crate) fn connections(&self) -> (usize, usize) {
+        let one = |pool: &AnyPool| (usize::try_from(pool.size()).unwrap_or(usize::MAX), pool.num_idle());
+        let (all, idle) = one(&self.reader);
+        match self.dialect {
+            // One pool for everything.
+            Dialect::Postgres => (all, idle),
+            Dialect::Sqlite => {
+                let (writers, idle_writers) = one(&self.writer);
+                (all + writers, idle + idle_writers)
+            }
+        }
+    }
+
     /// Connects; SQLite: makes the file (mode 0600) if it is not there.
     pub(crate) async fn connect(options: &StoreOptions) -> Result<Self> {
         sqlx::any::install_default_drivers();

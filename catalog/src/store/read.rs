@@ -22,9 +22,11 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Failed`.
     pub async fn version(&self) -> Result<i64> {
-        Ok(sqlx::query_scalar("SELECT version FROM epoch WHERE id = 1")
+        let version = sqlx::query_scalar("SELECT version FROM epoch WHERE id = 1")
             .fetch_one(&self.inner.database.reader)
-            .await?)
+            .await?;
+        self.inner.counts.confirmed();
+        Ok(version)
     }
 
     /// Everything that is stored now. One tiny read if nothing has changed; otherwise one statement that reads it all,
@@ -35,13 +37,16 @@ impl Store {
     pub async fn snapshot(&self) -> Result<Arc<Snapshot>> {
         let version = self.version().await?;
         if let Some(snapshot) = self.cached(version) {
+            self.inner.counts.snapshot_kept();
             return Ok(snapshot);
         }
         let _reading = self.inner.reading.lock().await;
         let version = self.version().await?;
         if let Some(snapshot) = self.cached(version) {
+            self.inner.counts.snapshot_kept();
             return Ok(snapshot);
         }
+        self.inner.counts.snapshot_read();
         let snapshot = Arc::new(self.read_snapshot().await?);
         *self
             .inner

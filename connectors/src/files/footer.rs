@@ -3,7 +3,10 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
@@ -66,6 +69,8 @@ impl Key {
 #[derive(Debug)]
 pub struct MetadataCache {
     limit: usize,
+    hits: AtomicU64,
+    misses: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -97,6 +102,8 @@ impl MetadataCache {
     pub fn new(bytes: usize) -> Self {
         Self {
             limit: bytes,
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
             state: Mutex::default(),
         }
     }
@@ -105,6 +112,12 @@ impl MetadataCache {
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.lock().bytes
+    }
+
+    /// Footers that were found here since the start, and those that had to be read.
+    #[must_use]
+    pub fn requests(&self) -> (u64, u64) {
+        (self.hits.load(Relaxed), self.misses.load(Relaxed))
     }
 
     /// The footer of a file; `store_id` tells stores (and their credentials) apart.
@@ -116,8 +129,10 @@ impl MetadataCache {
     ) -> Result<Footer> {
         let key = Key::new(store_id, meta);
         if let Some(found) = self.find(&key)? {
+            self.hits.fetch_add(1, Relaxed);
             return Ok(found);
         }
+        self.misses.fetch_add(1, Relaxed);
         let footer = read(store, meta).await?;
         self.insert(key, footer.clone());
         Ok(footer)

@@ -41,10 +41,7 @@ async fn refuse(app: &AppState, failure: Failure, origin: &Origin) -> ApiError {
         .append_audit(&[auth::refusal_event(method, reason, origin)])
         .await
     {
-        Ok(()) => {
-            app.metrics.count_audit("authentication");
-            ApiError::unauthenticated()
-        }
+        Ok(()) => ApiError::unauthenticated(),
         Err(error) => {
             app.metrics.count_audit_failure();
             tracing::error!(error = %crate::error::chain(&error), "a refused credential could not be audited");

@@ -17,6 +17,7 @@ pub async fn refuse_new_work(State(app): State<AppState>, request: Request, next
     }
     let starts = request.method() == Method::POST && !request.uri().path().ends_with("/cancel");
     let mut response = if starts {
+        app.metrics.count_drained();
         ApiError::new(ErrorCode::ServerDraining, "this server is stopping").into_response()
     } else {
         next.run(request).await

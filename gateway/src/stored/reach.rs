@@ -7,7 +7,7 @@ use lakegate_catalog::{
     id::ObjectId,
     object::{Kind, Stored},
 };
-use lakegate_query::{connection::Connections, discover::Reached, error::ErrorCode};
+use lakegate_query::{connection::Connections, discover::Reached, error::ErrorCode, signal::Signals};
 use serde_json::Value;
 
 use super::{Desk, desk::missing};
@@ -52,6 +52,9 @@ impl Desk {
         );
         let reached = Reached {
             name: stored.name.clone(),
+            // A test is no traffic of a catalog.
+            catalog: String::new(),
+            signals: Signals::default(),
             connector: Arc::clone(connector),
             connection: connections.open(stored)?,
         };

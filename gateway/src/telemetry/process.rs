@@ -2,36 +2,19 @@
 
 use std::fs;
 
-use prometheus::GaugeVec;
-
 /// Ticks per second of the kernel's figures, on every Linux that we run on.
 const TICKS: f64 = 100.0;
 const PAGE: f64 = 4_096.0;
 
-#[derive(Debug)]
-pub(super) struct Process {
-    pub(super) cpu: GaugeVec,
-    pub(super) memory: GaugeVec,
-    pub(super) start: GaugeVec,
+/// CPU seconds, resident bytes, and when the process began.
+pub(super) struct Used {
+    pub(super) cpu: f64,
+    pub(super) memory: f64,
+    pub(super) start: f64,
 }
 
-impl Process {
-    /// Reads the figures of now.
-    pub(super) fn observe(&self) {
-        let Some(figures) = figures() else { return };
-        self.cpu.with_label_values::<&str>(&[]).set(figures.cpu);
-        self.memory.with_label_values::<&str>(&[]).set(figures.memory);
-        self.start.with_label_values::<&str>(&[]).set(figures.start);
-    }
-}
-
-struct Figures {
-    cpu: f64,
-    memory: f64,
-    start: f64,
-}
-
-fn figures() -> Option<Figures> {
+/// The figures of now.
+pub(super) fn used() -> Option<Used> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
     // The name of the process, in parentheses, may hold anything.
     let fields: Vec<f64> = stat
@@ -47,7 +30,7 @@ fn figures() -> Option<Figures> {
         .trim()
         .parse()
         .ok()?;
-    Some(Figures {
+    Some(Used {
         cpu: (fields.get(11)? + fields.get(12)?) / TICKS,
         memory: fields.get(21)? * PAGE,
         start: boot + fields.get(19)? / TICKS,

@@ -1,29 +1,51 @@
 //! What do operators see of one question to a source? A CLIENT span, by OpenTelemetry's conventions for databases.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::{
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Instant,
+};
 
 use lakegate_connectors::{call::TraceParent, error::ConnectorError, remote_statement::RemoteStatement};
 use tracing::{Span, field::Empty, info_span};
 
 use crate::{
     context::QueryContext,
+    signal::{Asked, Signal, Signals},
     trace::{figure, traceparent},
 };
 
-/// The span of one question, with its figures; they are told when it is dropped.
+/// Which source is asked, by the names of the catalog.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub catalog: String,
+    pub connection: String,
+}
+
+/// The span of one question, with its figures; they are told when it is dropped, to the metrics as well.
 #[derive(Debug)]
 pub(crate) struct ClientSpan {
     span: Span,
+    signals: Signals,
+    catalog: String,
+    system: &'static str,
+    operation: &'static str,
+    started: Instant,
+    /// Code of the first failure.
+    failure: OnceLock<&'static str>,
     rows: AtomicU64,
     bytes: AtomicU64,
 }
 
 impl ClientSpan {
     /// The reading of one split begins, below the span of the running plan; what is read after its end is not told.
-    pub(crate) fn read(cx: &QueryContext, connection: &str, statement: &RemoteStatement) -> Self {
+    pub(crate) fn read(cx: &QueryContext, place: &Place, statement: &RemoteStatement) -> Self {
+        let told = Self::of(&cx.signals, place, statement.system, statement.operation);
         let parent = cx.trace.execution();
         if parent.is_disabled() {
-            return Self::of(parent);
+            return told;
         }
         let (address, port) = statement.server.clone().unzip();
         let summary = statement.summary();
@@ -46,16 +68,16 @@ impl ClientSpan {
             server.address = address,
             server.port = port.map(i64::from),
             lakegate.query.id = cx.query.as_str(),
-            lakegate.connection = connection,
+            lakegate.connection = place.connection,
             lakegate.pushdown = statement.pushdown,
             lakegate.scanned_bytes = Empty,
         );
-        Self::of(span)
+        told.within(span)
     }
 
     /// A source is asked what it holds, below the current span.
-    pub(crate) fn describe(system: &str, connection: &str) -> Self {
-        Self::of(info_span!(
+    pub(crate) fn describe(signals: &Signals, system: &'static str, place: &Place) -> Self {
+        let span = info_span!(
             "client",
             otel.name = "DESCRIBE",
             otel.kind = "client",
@@ -66,13 +88,25 @@ impl ClientSpan {
             db.query.summary = "DESCRIBE",
             db.response.status_code = Empty,
             error.type = Empty,
-            lakegate.connection = connection,
-        ))
+            lakegate.connection = place.connection,
+        );
+        Self::of(signals, place, system, "DESCRIBE").within(span)
     }
 
-    fn of(span: Span) -> Self {
+    fn within(mut self, span: Span) -> Self {
+        self.span = span;
+        self
+    }
+
+    fn of(signals: &Signals, place: &Place, system: &'static str, operation: &'static str) -> Self {
         Self {
-            span,
+            span: Span::none(),
+            signals: signals.clone(),
+            catalog: place.catalog.clone(),
+            system,
+            operation,
+            started: Instant::now(),
+            failure: OnceLock::new(),
             rows: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
         }
@@ -94,6 +128,9 @@ impl ClientSpan {
 
     /// Our words and codes only: the source's own text may quote values.
     pub(crate) fn failed(&self, error: &ConnectorError) {
+        if self.failure.set(error.code()).is_err() {
+            return;
+        }
         self.span.record("otel.status_code", "ERROR");
         self.span.record("otel.status_description", error.to_string());
         self.span.record("error.type", error.code());
@@ -109,5 +146,12 @@ impl Drop for ClientSpan {
             .record("db.response.returned_rows", figure(self.rows.load(Relaxed)));
         self.span
             .record("lakegate.scanned_bytes", figure(self.bytes.load(Relaxed)));
+        self.signals.tell(&Signal::Asked(Asked {
+            catalog: &self.catalog,
+            system: self.system,
+            operation: self.operation,
+            outcome: self.failure.get().copied().unwrap_or("ok"),
+            took: self.started.elapsed(),
+        }));
     }
 }

@@ -31,7 +31,10 @@ use lakegate_connectors::{
     table_spec::TableSpec,
 };
 
-use super::{client_span::ClientSpan, ipc_bytes};
+use super::{
+    client_span::{ClientSpan, Place},
+    ipc_bytes,
+};
 use crate::{context::QueryContext, engine_error::connector_error, error::QueryError};
 
 /// Pages of splits that are asked for, at most.
@@ -41,8 +44,8 @@ const MAX_SPLIT_PAGES: usize = 10_000;
 #[derive(Clone, Debug)]
 pub struct ConnectorScan {
     pub cx: Arc<QueryContext>,
-    /// Name of the connection, for the meter.
-    pub name: String,
+    /// For the meter, and for spans.
+    pub place: Place,
     pub connector: Arc<dyn Connector>,
     pub connection: Arc<Connection>,
     pub spec: Arc<TableSpec>,
@@ -249,7 +252,7 @@ impl ConnectorScanExec {
             row_hint: self.scan.limit.and_then(|limit| u64::try_from(limit).ok()),
         };
         let opening = async move {
-            let told = ClientSpan::read(&scan.cx, &scan.name, &statement);
+            let told = ClientSpan::read(&scan.cx, &scan.place, &statement);
             let call = scan.call(told.trace_parent());
             let opened = call.bounded(async { scan.connector.read(&call, request).await }).await;
             let stream = opened.inspect_err(|error| told.failed(error))?;
@@ -258,7 +261,7 @@ impl ConnectorScanExec {
         let (read, cx, name) = (
             Arc::clone(&self.read),
             Arc::clone(&self.scan.cx),
-            self.scan.name.clone(),
+            self.scan.place.connection.clone(),
         );
         let (schema, bare) = (self.schema(), self.scan.columns.is_empty());
         stream::once(opening).try_flatten().map(move |batch| {
@@ -286,7 +289,7 @@ impl fmt::Debug for ConnectorScanExec {
 
 impl DisplayAs for ConnectorScanExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ConnectorScanExec: connection={}", self.scan.name)
+        write!(f, "ConnectorScanExec: connection={}", self.scan.place.connection)
     }
 }
 

@@ -27,7 +27,10 @@ use super::{
 use crate::{
     engine_error::connector_error,
     error::{ErrorCode, QueryError, Result},
-    federate::scan_exec::{ConnectorScan, plan_scan},
+    federate::{
+        client_span::Place,
+        scan_exec::{ConnectorScan, plan_scan},
+    },
 };
 
 /// What is wanted of a source.
@@ -87,7 +90,7 @@ impl GovernedTable {
                     .filter(|_| self.scope.predicate.is_none() && request.filters.is_empty());
                 let request = ConnectorScan {
                     cx: Arc::clone(&self.cx),
-                    name: self.grant.path.connection.name.clone(),
+                    place: self.place(),
                     connector: Arc::clone(connector),
                     connection: Arc::clone(connection),
                     spec: Arc::clone(spec),
@@ -141,7 +144,7 @@ impl GovernedTable {
             batch_size: request.batch_size,
             meter: Arc::new(QueryScanMeter {
                 cx: Arc::clone(&self.cx),
-                connection: self.grant.path.connection.name.clone(),
+                place: self.place(),
                 relation: self.grant.name(),
             }),
             cache: Arc::clone(files.cache),
@@ -171,6 +174,13 @@ impl GovernedTable {
             policy,
         };
         files::policy_bytes(&read, &store, files.cache).await.map_err(source)
+    }
+
+    fn place(&self) -> Place {
+        Place {
+            catalog: self.grant.path.catalog.name.clone(),
+            connection: self.grant.path.connection.name.clone(),
+        }
     }
 
     fn names(&self, columns: &[usize]) -> Vec<String> {

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use lakegate_catalog::name::TableName;
 use lakegate_connectors::{error::ConnectorError, files::ScanMeter, remote_statement::RemoteStatement};
 
-use crate::{context::QueryContext, federate::client_span::ClientSpan};
+use crate::{
+    context::QueryContext,
+    federate::client_span::{ClientSpan, Place},
+};
 
 /// Counts for one table of one query.
 #[derive(Clone, Debug)]
 pub(super) struct QueryScanMeter {
     pub(super) cx: Arc<QueryContext>,
-    pub(super) connection: String,
+    pub(super) place: Place,
     pub(super) relation: TableName,
 }
 
@@ -31,12 +34,12 @@ impl QueryScanMeter {
 
 impl ScanMeter for QueryScanMeter {
     fn scanned(&self, bytes: u64) {
-        self.cx.meter.add_scanned(&self.connection, bytes);
+        self.cx.meter.add_scanned(&self.place.connection, bytes);
     }
 
     fn split(&self) -> Option<Arc<dyn ScanMeter>> {
         Some(Arc::new(SplitMeter {
-            span: ClientSpan::read(&self.cx, &self.connection, &self.statement()),
+            span: ClientSpan::read(&self.cx, &self.place, &self.statement()),
             scan: self.clone(),
         }))
     }

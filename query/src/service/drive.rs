@@ -264,7 +264,7 @@ async fn stages(inner: &Arc<Inner>, prepared: Prepared, sink: &mut Sink, outcome
         .store
         .start_query(&start, &attempts)
         .await
-        .map_err(crate::audit_error)?;
+        .map_err(|error| inner.audit_failed(error))?;
     outcome.attempts.stored();
     running.enter(QueryState::Running);
     let span = stage!(
@@ -451,7 +451,7 @@ async fn end(inner: &Inner, cx: &QueryContext, result: &Result<()>, outcome: Out
             Ok(_) => return Ok(()),
             Err(error) if attempt >= END_ATTEMPTS => {
                 tracing::error!(query_id = %cx.query, %error, "the final state cannot be stored");
-                return Err(crate::audit_error(error));
+                return Err(inner.audit_failed(error));
             }
             Err(_) => {
                 attempt += 1;

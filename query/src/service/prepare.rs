@@ -73,7 +73,8 @@ pub async fn prepare(inner: &Arc<Inner>, caller: &Caller, request: SubmitRequest
                 outcome: error.code.text().to_owned(),
                 ..event(caller, "query.attempt", "SubmitQuery", "statement", &snapshot)
             };
-            inner.store.append_audit(&[refusal]).await.map_err(crate::audit_error)?;
+            let audited = inner.store.append_audit(&[refusal]).await;
+            audited.map_err(|error| inner.audit_failed(error))?;
             return Err(error);
         }
     };
@@ -95,6 +96,7 @@ pub async fn prepare(inner: &Arc<Inner>, caller: &Caller, request: SubmitRequest
         limits,
         meter: Arc::clone(&meter),
         trace: Arc::default(),
+        signals: inner.options.signals.clone(),
         started: Instant::now(),
         now: Utc::now(),
         salt,

@@ -20,6 +20,7 @@ use lakegate_policy::RequestContext;
 use lakegate_query::{
     context::{Caller, Limits, Meter, QueryContext},
     entities,
+    signal::Signals,
     type_name::type_text,
 };
 use tokio_util::sync::CancellationToken;
@@ -249,6 +250,7 @@ impl Lake {
             meter: Arc::new(Meter::new(None, cancel.clone())),
             cancel,
             trace: Arc::default(),
+            signals: Signals::default(),
             limits: Limits {
                 scanned_bytes: None,
                 workgroup_scanned_bytes: None,
