@@ -160,6 +160,17 @@ def test_postgresql_is_told_the_query_and_the_span(server, receiver):
              LIKE '% {comment}'; END $$""")
 
 
+def test_a_traceparent_that_is_none(server):
+    """It is not believed, and the trace that begins instead is told."""
+    hostile = "00-'*/;DROP TABLE telemetry.customers;--'-b7ad6b7169203331-01"
+    answer = server.request("POST", "/v1/sql", key_of("ana"), headers={"traceparent": hostile},
+                            json={"sql": "SELECT id FROM crm.telemetry.customers WHERE id = 1"})
+    assert answer.json()["rows"] == [["1"]]
+    query, trace = answer.headers["Lakegate-Query-Id"], answer.headers["traceparent"].split("-")[1]
+    psql(f"""DO $$ BEGIN ASSERT (SELECT query FROM pg_stat_activity WHERE application_name = 'lakegate:{query}')
+             ~ '/[*]query_id=''{query}'',traceparent=''00-{trace}-[0-9a-f]{{16}}-01''[*]/$'; END $$""")
+
+
 def test_a_failure_at_a_source(server, receiver):
     answer, trace = ask(server, "ana", "SELECT number FROM crm.telemetry.broken")
     assert answer.json()["code"] == "SOURCE_FAILED"
