@@ -11,6 +11,8 @@
     reason = "tests"
 )]
 
+#[path = "postgres/comment.rs"]
+mod comment;
 #[path = "postgres/describe.rs"]
 mod describe;
 #[path = "postgres/failures.rs"]
