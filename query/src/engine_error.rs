@@ -28,7 +28,7 @@ fn classify(error: &DataFusionError, phase: Phase) -> (ErrorCode, String) {
         DataFusionError::ArrowError(arrow, _) => arrow_error(arrow, phase),
         DataFusionError::External(source) => external(source.as_ref(), phase),
         DataFusionError::ResourcesExhausted(_) => exhausted(error),
-        DataFusionError::NotImplemented(text) => (ErrorCode::NotSupported, statement_text(text)),
+        DataFusionError::NotImplemented(text) => (ErrorCode::NotSupported, not_implemented(text)),
         DataFusionError::Plan(text) => plan_error(text),
         DataFusionError::SQL(parser, _) => (ErrorCode::SyntaxError, statement_text(&parser.to_string())),
         DataFusionError::Execution(text) => execution_error(text, phase),
@@ -86,8 +86,10 @@ fn arrow_error(error: &ArrowError, phase: Phase) -> (ErrorCode, String) {
             ErrorCode::NumericOutOfRange,
             "a number is out of the range of its type".to_owned(),
         ),
-        ArrowError::InvalidArgumentError(text)
-            if text.contains("too large to store") || text.contains("out of range") =>
+        ArrowError::InvalidArgumentError(text) | ArrowError::ComputeError(text)
+            if ["too large to store", "out of range", "overflow"]
+                .iter()
+                .any(|sign| text.contains(sign)) =>
         {
             (
                 ErrorCode::NumericOutOfRange,
@@ -190,6 +192,15 @@ fn execution_error(text: &str, phase: Phase) -> (ErrorCode, String) {
     }
 }
 
+/// What the planner could not turn into a join is told in the words of the statement, not in those of the plan.
+fn not_implemented(text: &str) -> String {
+    let subquery = ["ScalarSubquery(", "InSubquery(", "Exists(", "SetComparison("];
+    if subquery.iter().any(|form| text.contains(form)) {
+        return "a subquery of this form is not supported here; write it as a join".to_owned();
+    }
+    statement_text(text)
+}
+
 /// The first sentence of the engine's text about a statement, without hints at other names.
 fn statement_text(text: &str) -> String {
     let mut text = text.lines().next().unwrap_or_default();
@@ -235,6 +246,19 @@ mod tests {
         assert!(!error.to_string().contains("CANARY"));
         let other = translate(DataFusionError::Execution("bad CANARY".to_owned()), Phase::Execute);
         assert!(!other.to_string().contains("CANARY"));
+    }
+
+    #[test]
+    fn a_subquery_that_does_not_run_is_told_with_a_remedy() {
+        let text = "Physical plan does not support logical expression ScalarSubquery(<subquery>)".to_owned();
+        let error = translate(DataFusionError::NotImplemented(text), Phase::Plan);
+        assert_eq!(
+            (error.code, error.to_string().as_str()),
+            (
+                ErrorCode::NotSupported,
+                "a subquery of this form is not supported here; write it as a join"
+            )
+        );
     }
 
     #[test]

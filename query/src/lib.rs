@@ -15,6 +15,7 @@ mod cooperate;
 pub mod parse;
 pub mod plan;
 pub mod resolve;
+mod using;
 
 pub mod entities;
 pub mod federate;

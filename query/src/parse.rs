@@ -5,6 +5,7 @@
 mod from_items;
 mod ignored;
 mod precedence;
+mod standard;
 mod statement;
 pub mod token_limits;
 
@@ -84,7 +85,9 @@ pub fn parse(sql: &str) -> Result<Parsed> {
             "one request runs one statement; send the others on their own",
         ));
     }
-    let kind = StatementKind::of(precedence::repair(statement))?;
+    let mut statement = precedence::repair(statement);
+    standard::rewrite(&mut statement)?;
+    let kind = StatementKind::of(statement)?;
     let relations = match kind.query() {
         Some(query) => {
             ignored::check(query)?;

@@ -36,6 +36,7 @@ use crate::{
     session::{QueryStores, Sessions, catalogs::GovernedCatalogs},
     source,
     trace::stage,
+    using,
 };
 
 /// Most columns of a result.
@@ -278,6 +279,7 @@ async fn physical(
     cx: &QueryContext,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     let failed = |error| translate(error, Phase::Plan);
+    let query = using::resolve(session, query).await?;
     let mut logical = session.statement_to_plan(query).await.map_err(failed)?;
     if !request.parameters.is_empty() {
         let values = parameters::values(&request.parameters)?;

@@ -1,9 +1,14 @@
 //! Under which settings, functions, memory and stores does one statement run?
 
+mod arithmetic;
+mod binary_text;
 pub mod catalogs;
 mod checked_sum;
+mod extremes;
 mod functions;
 mod memory;
+mod moments;
+mod rules;
 mod stores;
 
 use std::{
@@ -71,7 +76,7 @@ impl Sessions {
             .with_metadata_cache_limit(0)
             .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
             .build()?;
-        let base = functions::register(SessionStateBuilder::new())
+        let base = rules::register(functions::register(SessionStateBuilder::new()))
             .with_config(config(threads))
             .with_runtime_env(Arc::new(runtime.clone()))
             .with_catalog_list(Arc::new(GovernedCatalogs::default()))

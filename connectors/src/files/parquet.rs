@@ -207,3 +207,42 @@ impl FileSource for LakeParquetSource {
         self.inner.apply_expressions(f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::{DataType, Field};
+    use datafusion::{
+        logical_expr::Operator,
+        physical_expr::expressions::{binary, col, lit},
+    };
+
+    use super::*;
+
+    /// Statistics leave NaN out, so that a row group of which they say "at most 1" may hold a row with `f > 1`.
+    #[test]
+    fn float_columns_never_prune() {
+        let schema = Schema::new(vec![
+            Field::new("id", DataType::Int64, true),
+            Field::new("f", DataType::Float64, true),
+            Field::new("s", DataType::Float32, true),
+        ]);
+        let above = |name: &str, value| {
+            let column = col(name, &schema).expect("a column");
+            binary(column, Operator::Gt, value, &schema).expect("a comparison")
+        };
+        let (id, f, s) = (
+            above("id", lit(1_i64)),
+            above("f", lit(1.0_f64)),
+            above("s", lit(1.0_f32)),
+        );
+        let both = conjunction([Arc::clone(&f), Arc::clone(&id), Arc::clone(&s)]);
+        assert_eq!(
+            prunable(&both, &schema).map(|kept| kept.to_string()),
+            Some(id.to_string())
+        );
+        let either = binary(Arc::clone(&id), Operator::Or, Arc::clone(&f), &schema).expect("a condition");
+        for refused in [f, s, either] {
+            assert!(prunable(&refused, &schema).is_none(), "{refused}");
+        }
+    }
+}

@@ -37,6 +37,7 @@ struct Level {
     commas: usize,
     rows: usize,
     values: bool,
+    case: bool,
 }
 
 #[derive(Default)]
@@ -69,7 +70,12 @@ fn step(token: &Token, levels: &mut Vec<Level>, totals: &mut Totals) -> Result<(
     match token {
         Token::LParen | Token::LBracket | Token::LBrace => return open(token, levels),
         Token::RParen | Token::RBracket | Token::RBrace => {
-            if levels.len() > 1 {
+            close(levels);
+            return Ok(());
+        }
+        Token::Word(word) if word.keyword == Keyword::CASE => return open_case(levels),
+        Token::Word(word) if word.keyword == Keyword::END => {
+            if levels.last().is_some_and(|level| level.case) {
                 levels.pop();
             }
             return Ok(());
@@ -103,6 +109,25 @@ fn open(token: &Token, levels: &mut Vec<Level>) -> Result<()> {
     Ok(())
 }
 
+/// CASE … END nests like parentheses.
+fn open_case(levels: &mut Vec<Level>) -> Result<()> {
+    limit("levels of nesting", levels.len(), MAX_NESTING)?;
+    levels.push(Level {
+        case: true,
+        ..Level::default()
+    });
+    Ok(())
+}
+
+/// A parenthesis also ends a CASE without END, and a column named `case` never begins one for long.
+fn close(levels: &mut Vec<Level>) {
+    while levels.len() > 1 {
+        if levels.pop().is_some_and(|level| !level.case) {
+            break;
+        }
+    }
+}
+
 fn comma(level: &mut Level) -> Result<()> {
     level.commas += 1;
     level.operators = 0;
@@ -128,6 +153,7 @@ fn keyword(keyword: Keyword, level: &mut Level, totals: &mut Totals) -> Result<(
         }
         Keyword::IS
         | Keyword::LIKE
+        | Keyword::NOT
         | Keyword::ILIKE
         | Keyword::SIMILAR
         | Keyword::AT
@@ -269,6 +295,23 @@ mod tests {
         let nested = |depth: usize| format!("SELECT {}1{}", "(".repeat(depth), ")".repeat(depth));
         assert!(verdict(&nested(MAX_NESTING)).is_ok());
         assert!(verdict(&nested(MAX_NESTING + 1)).is_err());
+    }
+
+    #[test]
+    fn case_and_not_are_refused_above_their_limits() {
+        let nested = |depth: usize| {
+            format!(
+                "SELECT {}1{}",
+                "CASE WHEN a THEN ".repeat(depth),
+                " ELSE 0 END".repeat(depth)
+            )
+        };
+        assert!(verdict(&nested(MAX_NESTING)).is_ok());
+        assert!(verdict(&nested(MAX_NESTING + 1)).is_err());
+        let side_by_side = format!("SELECT {}", vec![nested(1).replace("SELECT ", ""); 200].join(", "));
+        assert!(verdict(&side_by_side).is_ok());
+        assert!(verdict(&format!("SELECT {} a", "NOT ".repeat(MAX_OPERANDS - 1))).is_ok());
+        assert!(verdict(&format!("SELECT {} a", "NOT ".repeat(MAX_OPERANDS))).is_err());
     }
 
     #[test]

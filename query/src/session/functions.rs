@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::execution::{SessionStateBuilder, SessionStateDefaults};
 
-use super::checked_sum::checked_sum;
+use super::{checked_sum::checked_sum, extremes::extremes};
 
 /// Scalar functions that show more than values: file names, row positions, field metadata, the engine's version.
 // sorted: start
@@ -16,6 +16,11 @@ const REFUSED_SCALAR: &[&str] = &[
     "version",
     "with_metadata",
 ];
+// sorted: end
+
+/// Aggregates of which the engine's own gives wrong values.
+// sorted: start
+const REPLACED_AGGREGATE: &[&str] = &["max", "min", "sum"];
 // sorted: end
 
 /// Table functions that read nothing.
@@ -36,8 +41,9 @@ pub fn register(builder: SessionStateBuilder) -> SessionStateBuilder {
         .collect();
     let aggregate = SessionStateDefaults::default_aggregate_functions()
         .into_iter()
-        .filter(|function| function.name() != "sum")
+        .filter(|function| !REPLACED_AGGREGATE.contains(&function.name()))
         .chain([checked_sum()])
+        .chain(extremes())
         .collect();
     builder
         .with_expr_planners(SessionStateDefaults::default_expr_planners())

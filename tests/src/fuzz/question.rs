@@ -6,6 +6,7 @@ use super::{
     cell::Type,
     condition::Condition,
     data::{Column, Table},
+    exact,
 };
 
 /// A question.
@@ -13,13 +14,29 @@ pub struct Question {
     pub sql: String,
     /// The order of its rows is part of the answer.
     pub ordered: bool,
+    /// The same in other words for the copy, where plain DataFusion would be wrong.
+    pub copy: Option<String>,
+    /// The copy may tell of an overflow as of a cast that fails.
+    pub overflows: bool,
+}
+
+impl Question {
+    /// One wording, rows in any order.
+    pub fn plain(sql: String) -> Self {
+        Self {
+            sql,
+            ordered: false,
+            copy: None,
+            overflows: false,
+        }
+    }
 }
 
 /// A random question over the columns that are visible.
 pub fn random(rng: &mut StdRng, tables: &[&Table]) -> Question {
     let one = tables[rng.random_range(0..tables.len())];
-    let unordered = |sql: String| Question { sql, ordered: false };
-    match rng.random_range(0..12) {
+    let unordered = Question::plain;
+    match rng.random_range(0..16) {
         0 => unordered(format!("SELECT * FROM {}{}", one.name, where_clause(rng, &one.columns))),
         1 | 2 => sorted(rng, one),
         3 | 4 => unordered(grouped(rng, one)),
@@ -27,6 +44,7 @@ pub fn random(rng: &mut StdRng, tables: &[&Table]) -> Question {
         8 => unordered(set_operation(rng, tables)),
         9 => unordered(subquery(rng, tables)),
         10 => unordered(window(rng, one)),
+        11..=14 => exact::random(rng, tables),
         _ => unordered(fallible(rng, one)),
     }
 }
@@ -40,7 +58,7 @@ fn condition(rng: &mut StdRng, columns: &[Column]) -> String {
     }
 }
 
-fn where_clause(rng: &mut StdRng, columns: &[Column]) -> String {
+pub(super) fn where_clause(rng: &mut StdRng, columns: &[Column]) -> String {
     if rng.random_bool(0.3) {
         String::new()
     } else {
@@ -58,7 +76,7 @@ fn qualified(alias: &str, columns: &[Column]) -> Vec<Column> {
         .collect()
 }
 
-fn pick<'a>(rng: &mut StdRng, columns: &'a [Column]) -> &'a Column {
+pub(super) fn pick<'a>(rng: &mut StdRng, columns: &'a [Column]) -> &'a Column {
     &columns[rng.random_range(0..columns.len())]
 }
 
@@ -104,14 +122,17 @@ fn sorted(rng: &mut StdRng, table: &Table) -> Question {
     if rng.random_bool(0.3) {
         sql.push_str(&format!(" OFFSET {}", rng.random_range(0..4)));
     }
-    Question { sql, ordered: true }
+    Question {
+        ordered: true,
+        ..Question::plain(sql)
+    }
 }
 
 fn aggregate(rng: &mut StdRng, columns: &[Column]) -> String {
     let column = pick(rng, columns);
     let name = &column.name;
     match rng.random_range(0..6) {
-        // Whether the engine's max over groups finds NaN depends on the order of rows: `tests/sql/gaps.slt`.
+        // Whether plain DataFusion's max over groups finds NaN depends on the order of rows: `exact` asks for those.
         3..=5 if column.data_type == Type::Double => format!("count({name})"),
         0 => "count(*)".to_owned(),
         1 => format!("count({name})"),
@@ -143,7 +164,7 @@ fn grouped(rng: &mut StdRng, table: &Table) -> String {
 }
 
 /// Two columns of one type, if there are any.
-fn alike<'a>(rng: &mut StdRng, left: &'a [Column], right: &'a [Column]) -> Option<(&'a Column, &'a Column)> {
+pub(super) fn alike<'a>(rng: &mut StdRng, left: &'a [Column], right: &'a [Column]) -> Option<(&'a Column, &'a Column)> {
     let pairs: Vec<(&Column, &Column)> = left
         .iter()
         .flat_map(|one| right.iter().map(move |two| (one, two)))

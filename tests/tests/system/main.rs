@@ -16,6 +16,7 @@ mod figures;
 mod interference;
 mod leaks;
 mod names;
+mod outer_joins;
 
 mod plain;
 

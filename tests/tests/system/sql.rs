@@ -34,6 +34,7 @@ files! {
     nulls
     overflow
     types
+    using
     // sorted: end
 }
 
