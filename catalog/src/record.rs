@@ -151,6 +151,30 @@ pub struct QueryFilter {
     pub limit: u32,
 }
 
+/// Which part of the ledger is summed: queries that ended in `from` ≤ t < `to`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UsageFilter {
+    pub from: DateTime<Utc>,
+    pub to: DateTime<Utc>,
+    /// Only this principal.
+    pub principal_id: Option<String>,
+}
+
+/// A sum over the ledger.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UsageSum {
+    /// Day in UTC on which the queries ended, as `2026-01-31`.
+    pub day: String,
+    pub workgroup: String,
+    pub principal_id: String,
+    pub principal: String,
+    /// Price per TB in force at submission.
+    pub price_per_tb: String,
+    pub queries: u64,
+    pub scanned_bytes: u64,
+    pub billed_bytes: u64,
+}
+
 /// What one query used: a row of the ledger. Written once, in the transaction of the final state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UsageRow {

@@ -68,6 +68,7 @@ suite! {
     queries::a_query_that_has_ended_does_not_start,
     queries::lists_are_paged_newest_first,
     queries::lost_queries_fail_and_cost_nothing,
+    queries::usage_is_summed,
     references::a_child_stops_a_delete,
     references::a_dropped_column_takes_its_masks_and_grants,
     references::a_table_takes_what_belongs_to_it,

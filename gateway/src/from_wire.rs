@@ -8,4 +8,5 @@ pub mod lake;
 pub mod policy;
 pub mod query;
 pub mod result;
+pub mod usage;
 // sorted: end

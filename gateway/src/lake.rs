@@ -19,10 +19,13 @@ mod check;
 mod draft;
 pub mod entry;
 pub mod inspect;
+mod sight;
 pub mod source_inspector;
 
 pub mod change;
 mod commit;
+mod handout;
+mod judge;
 pub mod permission;
 
 pub mod builtins;
@@ -59,8 +62,10 @@ use self::{
     draft::{Draft, Writer},
     entry::Picture,
     inspect::Inspector,
+    judge::Judge,
     model::Lake,
     problem::Problems,
+    sight::Mentioned,
 };
 
 /// Times that a change is computed again because the catalog moved meanwhile.
@@ -266,7 +271,7 @@ pub async fn ensure_builtins(store: &Store, admin_key: Option<&str>) -> Result<B
             .changes
             .iter()
             .any(|change| change.kind == Kind::Key && change.change == ChangeKind::Created);
-        if let Some(version) = commit(store, None, version, difference).await? {
+        if let Some(version) = commit(store, (None, &Judge::Operator), version, difference).await? {
             return Ok(Builtins { version, key_stored });
         }
     }
@@ -282,8 +287,14 @@ pub async fn export(
     caller: Option<(&Caller, &Governor)>,
     options: &ExportOptions,
 ) -> Result<Exported, ApplyError> {
-    let snapshot = snapshot(store).await?;
-    let partitions = partitions(store, &snapshot, |_| true).await?;
+    let whole = snapshot(store).await?;
+    let judge = match caller {
+        None => Judge::Operator,
+        Some((caller, governor)) => Judge::new(&Applier::Caller { caller, governor }, &whole),
+    };
+    let snapshot = sight::seen(&judge, &whole, &Mentioned::Every);
+    let mut partitions = partitions(store, &snapshot, |_| true).await?;
+    sight::partitions(&judge, &mut partitions);
     let picture = Picture {
         snapshot: &snapshot,
         partitions: &partitions,
@@ -307,11 +318,14 @@ struct Plan<'a> {
 
 async fn run(cx: &ApplyContext<'_>, plan: &Plan<'_>, options: ApplyOptions) -> Result<ApplyReport, ApplyError> {
     for _ in 0..ATTEMPTS {
-        let before = snapshot(cx.store).await?;
-        let version = before.version;
+        let whole = snapshot(cx.store).await?;
+        let version = whole.version;
+        let judge = Judge::new(&cx.by, &whole);
+        let before = sight::seen(&judge, &whole, &Mentioned::by(plan.lake, options.prune));
         let named: BTreeSet<String> = plan.lake.tables.iter().map(|table| table.name.to_lowercase()).collect();
         let wanted = |name: &str| options.prune || named.contains(&name.to_lowercase());
-        let partitions = partitions(cx.store, &before, wanted).await?;
+        let mut partitions = partitions(cx.store, &before, wanted).await?;
+        sight::partitions(&judge, &mut partitions);
         let mut draft = Draft::new(before, partitions, plan.writer.clone());
         draft.lists_names = matches!(cx.by, Applier::Operator);
         draft.problems = plan.problems.clone();
@@ -319,26 +333,30 @@ async fn run(cx: &ApplyContext<'_>, plan: &Plan<'_>, options: ApplyOptions) -> R
             // What could not be read may declare what the rest needs.
             finish(&mut draft)?;
         }
-        check::check(&check_context(cx, plan), &mut draft, plan.lake).await;
-        if let Some((kind, id)) = &plan.removed {
-            resource::remove(&mut draft, *kind, id);
-        }
+        check::check(&check_context(cx, plan, &judge), &mut draft, plan.lake).await;
         if options.prune {
             change::prune(&mut draft);
         }
-        check::governed_columns_stay(&mut draft);
-        check::usage::nothing_hangs(&mut draft, options.prune, &|draft, kind, id| seen(cx, draft, kind, id));
-        check::dangling(&mut draft, &|draft, kind, id| seen(cx, draft, kind, id));
+        sight::unveil(&mut draft, whole);
+        if let Some((kind, id)) = &plan.removed {
+            resource::remove(&mut draft, *kind, id);
+        }
+        check::governed_columns_stay(&judge, &mut draft);
+        let seen =
+            |draft: &Draft, kind, id: &ObjectId| !resource::is_stored(&draft.before, kind, id) || judge.sees(kind, id);
+        check::usage::nothing_hangs(&mut draft, options.prune, &seen);
+        check::dangling(&mut draft, &seen);
         let difference = change::difference(&draft);
         let caller = match &cx.by {
             Applier::Operator => None,
             Applier::Caller { caller, governor } => {
-                let refused = permission::refused(governor, caller, &draft, &difference);
+                let mut refused = std::mem::take(&mut draft.refusals);
+                refused.extend(permission::refused(governor, caller, &draft, &difference));
                 if !refused.is_empty() && !options.dry_run {
-                    let changes = refused.iter().map(|(change, _)| *change);
+                    let changes = refused.iter().map(|(change, _)| change);
                     commit::record_refusals(cx.store, caller, version, changes).await?;
                 }
-                draft.problems.extend(refused.into_iter().map(|(_, problem)| problem));
+                forbid(&mut draft, refused.into_iter().map(|(_, problem)| problem));
                 Some(*caller)
             }
         };
@@ -349,7 +367,7 @@ async fn run(cx: &ApplyContext<'_>, plan: &Plan<'_>, options: ApplyOptions) -> R
         let stored = if options.dry_run || idle {
             Some(version)
         } else {
-            commit(cx.store, caller, version, difference).await?
+            commit(cx.store, (caller, &judge), version, difference).await?
         };
         if let Some(version) = stored {
             return Ok(ApplyReport {
@@ -366,17 +384,16 @@ async fn run(cx: &ApplyContext<'_>, plan: &Plan<'_>, options: ApplyOptions) -> R
     Err(moved())
 }
 
-/// May who applies know of an object? Of what is new in the draft, always.
-fn seen(cx: &ApplyContext<'_>, draft: &Draft, kind: Kind, id: &ObjectId) -> bool {
-    match &cx.by {
-        Applier::Operator => true,
-        Applier::Caller { caller, governor } => {
-            !resource::is_stored(&draft.before, kind, id) || permission::visible(governor, caller, kind, id)
-        }
+/// Permission comes first: a lake that is refused is not judged beyond that.
+fn forbid(draft: &mut Draft, refused: impl Iterator<Item = Problem>) {
+    let refused: Vec<Problem> = refused.collect();
+    if !refused.is_empty() {
+        draft.problems = Problems::default();
+        draft.problems.extend(refused);
     }
 }
 
-fn check_context<'a>(cx: &ApplyContext<'a>, plan: &Plan<'a>) -> CheckContext<'a> {
+fn check_context<'a>(cx: &ApplyContext<'a>, plan: &Plan<'a>, judge: &'a Judge<'a>) -> CheckContext<'a> {
     let principal = match cx.by {
         Applier::Operator => "bootstrap",
         Applier::Caller { caller, .. } => caller.name.as_str(),
@@ -390,6 +407,7 @@ fn check_context<'a>(cx: &ApplyContext<'a>, plan: &Plan<'a>) -> CheckContext<'a>
         operator: matches!(cx.by, Applier::Operator),
         principal,
         directories: plan.directories,
+        judge,
     }
 }
 

@@ -14,7 +14,9 @@ pub mod auth;
 pub mod cursor;
 pub mod error;
 pub mod extract;
+pub mod lake_form;
 pub mod middleware;
+pub mod multipart;
 pub mod prefer;
 
 pub mod stored;

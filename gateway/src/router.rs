@@ -17,7 +17,7 @@ use crate::{
     middleware,
     routes::{
         api_keys, apply, audit_events, catalogs, column_masks, columns, connections, data_filters, databases, export,
-        grants, partitions, policies, queries, roles, sql, tables, tags, users, whoami, workgroups,
+        grants, partitions, policies, queries, roles, sql, tables, tags, usage, users, whoami, workgroups,
     },
 };
 
@@ -51,12 +51,13 @@ fn api() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Document::openapi())
         // sorted: start
         .routes(routes!(api_keys::create::create_api_key, api_keys::list::list_api_keys))
-        .routes(routes!(api_keys::delete::delete_api_key, api_keys::find::find_api_key))
+        .routes(routes!(api_keys::delete::delete_api_key, api_keys::find::find_api_key, api_keys::update::update_api_key))
         .routes(routes!(apply::apply_lake))
         .routes(routes!(audit_events::list::list_audit_events))
         .routes(routes!(catalogs::create::create_catalog, catalogs::list::list_catalogs))
         .routes(routes!(catalogs::delete::delete_catalog, catalogs::find::find_catalog, catalogs::update::update_catalog))
         .routes(routes!(catalogs::find_tags::find_catalog_tags, catalogs::set_tags::set_catalog_tags))
+        .routes(routes!(catalogs::list_grants::list_catalog_grants))
         .routes(routes!(column_masks::create::create_column_mask, column_masks::list::list_column_masks))
         .routes(routes!(column_masks::delete::delete_column_mask, column_masks::find::find_column_mask, column_masks::update::update_column_mask))
         .routes(routes!(columns::find_tags::find_column_tags, columns::set_tags::set_column_tags))
@@ -69,9 +70,10 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(databases::create::create_database, databases::list::list_databases))
         .routes(routes!(databases::delete::delete_database, databases::find::find_database, databases::update::update_database))
         .routes(routes!(databases::find_tags::find_database_tags, databases::set_tags::set_database_tags))
+        .routes(routes!(databases::list_grants::list_database_grants))
         .routes(routes!(export::export_lake))
         .routes(routes!(grants::create::create_grant, grants::list::list_grants))
-        .routes(routes!(grants::delete::delete_grant, grants::find::find_grant))
+        .routes(routes!(grants::delete::delete_grant, grants::find::find_grant, grants::update::update_grant))
         .routes(routes!(partitions::create::create_partition, partitions::list::list_partitions))
         .routes(routes!(partitions::delete::delete_partition))
         .routes(routes!(policies::create::create_policy, policies::list::list_policies))
@@ -88,8 +90,10 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(tables::create::create_table, tables::list::list_tables))
         .routes(routes!(tables::delete::delete_table, tables::find::find_table, tables::update::update_table))
         .routes(routes!(tables::find_tags::find_table_tags, tables::set_tags::set_table_tags))
+        .routes(routes!(tables::list_grants::list_table_grants))
         .routes(routes!(tags::create::create_tag_key, tags::list::list_tag_keys))
         .routes(routes!(tags::delete::delete_tag_key, tags::find::find_tag_key, tags::update::update_tag_key))
+        .routes(routes!(usage::list::list_usage))
         .routes(routes!(users::create::create_user, users::list::list_users))
         .routes(routes!(users::delete::delete_user, users::find::find_user, users::update::update_user))
         .routes(routes!(whoami::find_identity))

@@ -19,6 +19,7 @@ pub mod roles;
 pub mod sql;
 pub mod tables;
 pub mod tags;
+pub mod usage;
 pub mod users;
 pub mod whoami;
 pub mod workgroups;

@@ -14,6 +14,7 @@ mod partitions;
 mod reach;
 mod refusal;
 mod relations;
+mod spending;
 mod tagged;
 
 pub use self::{
@@ -24,5 +25,6 @@ pub use self::{
     page::NamePage,
     refusal::refusal,
     relations::{ColumnName, DatabaseName},
+    spending::place as place_of_usage,
     tagged::Tagged,
 };

@@ -11,6 +11,7 @@ pub mod policy;
 pub mod query;
 pub mod relation;
 pub mod result;
+pub mod usage;
 // sorted: end
 
 use chrono::{DateTime, SecondsFormat, Utc};

@@ -14,6 +14,14 @@
 #[path = "api/server.rs"]
 mod server;
 
+#[path = "api_nouns/attack.rs"]
+mod attack;
+#[path = "api_nouns/discovery.rs"]
+mod discovery;
+#[path = "api_nouns/escalation.rs"]
+mod escalation;
+#[path = "api_nouns/grants.rs"]
+mod grants;
 #[path = "api_nouns/hidden.rs"]
 mod hidden;
 #[path = "api_nouns/keys.rs"]
@@ -30,6 +38,8 @@ mod matrix;
 mod policies;
 #[path = "api_nouns/relations.rs"]
 mod relations;
+#[path = "api_nouns/usage.rs"]
+mod usage;
 
 use http::Method;
 use serde_json::{Value, json};

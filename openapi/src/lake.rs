@@ -27,6 +27,23 @@ pub struct ApplyLake {
     pub prune: bool,
 }
 
+/// A lake to apply, as a form: any number of files, and the switches.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ApplyLakeForm {
+    /// Files with their names (`*.yaml`, `*.yml`, `*.json`, `*.cedar`), which stand in the places of problems.
+    #[schema(value_type = Vec<String>, format = Binary)]
+    pub file: Vec<String>,
+    /// Name of the lake, if no file says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lake: Option<String>,
+    /// `true`: only say what would change.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// `true`: also delete what this lake applied before and no longer names.
+    #[serde(default)]
+    pub prune: bool,
+}
+
 /// What an apply did, or would do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct LakeApplied {

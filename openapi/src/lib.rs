@@ -21,6 +21,7 @@ pub mod query_result;
 pub mod role;
 pub mod table;
 pub mod tag;
+pub mod usage;
 pub mod user;
 pub mod whoami;
 pub mod workgroup;

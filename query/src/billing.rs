@@ -1,6 +1,6 @@
 //! What does a query cost? Athena's published rules over the bytes that the meter counted.
 
-use lakegate_catalog::record::QueryState;
+use lakegate_catalog::record::{QueryState, Usage};
 
 /// Least billed, once per query, in MB.
 const MINIMUM_MEGABYTES: u64 = 10;
@@ -36,6 +36,27 @@ impl Billing {
             raw.div_ceil(self.megabyte_bytes).max(MINIMUM_MEGABYTES) * self.megabyte_bytes
         } else {
             0
+        }
+    }
+
+    /// What whoever ran a query may know of its usage: no finer figures where a filter or mask applied (governance.md §6.4).
+    #[must_use]
+    pub fn shown(&self, usage: &Usage) -> Usage {
+        if usage.detailed {
+            return usage.clone();
+        }
+        let billed_bytes = if usage.billed_bytes == 0 {
+            0
+        } else {
+            self.billed_bytes(true, QueryState::Succeeded, usage.shown_scanned_bytes)
+        };
+        Usage {
+            scanned_bytes: usage.shown_scanned_bytes,
+            shown_scanned_bytes: usage.shown_scanned_bytes,
+            rows: usage.rows,
+            billed_bytes,
+            detailed: false,
+            ..Usage::default()
         }
     }
 

@@ -34,8 +34,18 @@ pub struct ObjectRef {
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 enum Outside {
     Nothing,
-    Location { connection: String },
-    Query { workgroup: String, submitter: String },
+    Location {
+        connection: String,
+    },
+    Query {
+        workgroup: String,
+        submitter: String,
+    },
+    /// In a discovered catalog (by id), perhaps in a database (by id) that is known.
+    Undiscovered {
+        catalog: String,
+        database: Option<String>,
+    },
 }
 
 impl ObjectRef {
@@ -73,6 +83,29 @@ impl ObjectRef {
             entity_type: "Query".to_owned(),
             id: id.to_owned(),
             outside,
+        }
+    }
+
+    /// A table that discovery might find: in a database that is known, or in one that it might find too. Ids.
+    #[must_use]
+    pub fn undiscovered_table(catalog: &str, database: Option<&str>) -> Self {
+        Self::undiscovered("Table", catalog, database)
+    }
+
+    /// A database that discovery might find in a catalog, by its id.
+    #[must_use]
+    pub fn undiscovered_database(catalog: &str) -> Self {
+        Self::undiscovered("Database", catalog, None)
+    }
+
+    fn undiscovered(entity_type: &str, catalog: &str, database: Option<&str>) -> Self {
+        Self {
+            entity_type: entity_type.to_owned(),
+            id: "undiscovered".to_owned(),
+            outside: Outside::Undiscovered {
+                catalog: catalog.to_owned(),
+                database: database.map(str::to_owned),
+            },
         }
     }
 

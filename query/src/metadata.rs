@@ -42,6 +42,9 @@ impl Asked<'_> {
     /// Decisions over the newest snapshot, after the discovered catalog of that name was listed at its source. A source
     /// that cannot be listed is told to those who may describe the catalog; others see what is known of it.
     async fn listed(&self, catalog: &str, database: Option<&str>) -> Result<Governor> {
+        if !self.viewer(self.governor).may_list(catalog, database) {
+            return Ok(self.governor.clone());
+        }
         let snapshot = match self
             .discovery
             .list(Arc::clone(self.governor.snapshot()), catalog, database)
@@ -158,14 +161,12 @@ async fn describe(asked: &Asked<'_>, table: &[String], defaults: &Defaults) -> R
             ));
         }
     };
-    let snapshot: Arc<Snapshot> = match asked
-        .discovery
-        .refresh(Arc::clone(asked.governor.snapshot()), &name)
-        .await
+    let mut snapshot: Arc<Snapshot> = Arc::clone(asked.governor.snapshot());
+    if asked.viewer(asked.governor).may_describe(&name)
+        && let Ok(newer) = asked.discovery.refresh(Arc::clone(&snapshot), &name).await
     {
-        Ok(snapshot) => snapshot,
-        Err(_) => Arc::clone(asked.governor.snapshot()),
-    };
+        snapshot = newer;
+    }
     let governor = asked.published.governor(&snapshot)?;
     let viewer = asked.viewer(&governor);
     let columns = governor

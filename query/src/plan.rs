@@ -126,7 +126,8 @@ pub async fn plan(planner: &Planner<'_>, statement: Statement, attempts: &Attemp
         });
     }
     let span = stage!("query.resolve", cx, lakegate.snapshot.version = Empty);
-    let resolved = resolve(&parsed, &defaults, Arc::clone(&cx.snapshot), planner.discovery)
+    let viewer = Viewer::within(&governor, &cx);
+    let resolved = resolve(&parsed, &defaults, &viewer, planner.discovery)
         .instrument(span.clone())
         .await?;
     span.record("lakegate.snapshot.version", resolved.snapshot.version);

@@ -14,6 +14,7 @@ use lakegate_catalog::{
 use crate::{
     discover::Discovery,
     error::{ErrorCode, QueryError, Result},
+    metadata::visible::Viewer,
     parse::Parsed,
     service::SubmitRequest,
 };
@@ -77,16 +78,11 @@ pub enum Target {
     Unreachable(Arc<QueryError>),
 }
 
-/// Resolves all relations of a statement.
+/// Resolves all relations of a statement. A source is asked only about what the caller may know if it is there.
 ///
 /// # Errors
 /// `SYNTAX_ERROR` for an unqualified name without a default catalog.
-pub async fn resolve(
-    parsed: &Parsed,
-    defaults: &Defaults,
-    snapshot: Arc<Snapshot>,
-    discovery: &Discovery,
-) -> Result<Resolved> {
+pub async fn resolve(parsed: &Parsed, defaults: &Defaults, viewer: &Viewer, discovery: &Discovery) -> Result<Resolved> {
     let mut names = Vec::with_capacity(parsed.relations.len());
     for reference in &parsed.relations {
         if reference.catalog().is_none() && defaults.catalog.is_empty() {
@@ -99,9 +95,15 @@ pub async fn resolve(
     }
     names.sort();
     names.dedup();
-    let mut snapshot = snapshot;
+    let mut snapshot = Arc::clone(viewer.governor().snapshot());
     let mut unreachable = Vec::new();
     for name in names.iter().filter(|name| name.database != INFORMATION_SCHEMA) {
+        let discovered = snapshot
+            .find_catalog(&name.catalog)
+            .is_some_and(|catalog| catalog.body.discover);
+        if !discovered || !viewer.may_describe(name) {
+            continue;
+        }
         match discovery.refresh(Arc::clone(&snapshot), name).await {
             Ok(newer) => snapshot = newer,
             Err(error) => unreachable.push((name.clone(), Arc::new(error))),

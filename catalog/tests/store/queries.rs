@@ -6,7 +6,7 @@ use lakegate_catalog::{
     change::ChangeSet,
     idempotency::{IdempotencyScope, IdempotentAnswer, Reservation},
     identity::Role,
-    record::{QueryEnd, QueryFilter, QueryStart, QueryState, Usage},
+    record::{QueryEnd, QueryFilter, QueryStart, QueryState, Usage, UsageFilter},
 };
 use tokio::task::JoinSet;
 
@@ -309,4 +309,50 @@ pub async fn a_key_is_answered_once(place: &Place) {
         store.reserve_idempotent(&scope, "h2").await.unwrap(),
         Reservation::Reserved
     );
+}
+
+pub async fn usage_is_summed(place: &Place) {
+    let store = place.store().await;
+    for (id, principal, bytes) in [("q1", "ana", 1), ("q2", "ana", 2), ("q3", "bob", 4), ("q4", "bob", 8)] {
+        let mut record = query(id, 0, store.boot_id());
+        (record.principal_id, record.principal) = (format!("id-{principal}"), principal.to_owned());
+        store.begin_query(&record).await.unwrap();
+        if id == "q4" {
+            continue;
+        }
+        let ended = QueryEnd {
+            usage: usage(bytes),
+            ..end(id, QueryState::Succeeded)
+        };
+        assert!(store.end_query(&ended, &[]).await.unwrap());
+    }
+    let filter = UsageFilter {
+        from: at(0),
+        to: at(201),
+        principal_id: None,
+    };
+    let mut sums = store.sum_usage(&filter).await.unwrap();
+    sums.sort_by(|left, right| left.principal.cmp(&right.principal));
+    let found: Vec<_> = sums
+        .iter()
+        .map(|sum| (sum.principal.as_str(), sum.queries, sum.scanned_bytes, sum.billed_bytes))
+        .collect();
+    assert_eq!(
+        found,
+        [("ana", 2, 3, 3), ("bob", 1, 4, 4)],
+        "what has not ended is no usage"
+    );
+    assert!(
+        sums.iter()
+            .all(|sum| sum.day == at(200).date_naive().to_string() && sum.price_per_tb == "5.00 USD")
+    );
+    let rows = store.list_usage("id-ana", &filter).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.usage.scanned_bytes).sum::<u64>(), 3);
+    let bob = UsageFilter {
+        principal_id: Some("id-bob".to_owned()),
+        ..filter.clone()
+    };
+    assert_eq!(store.sum_usage(&bob).await.unwrap().len(), 1);
+    let before = UsageFilter { to: at(200), ..filter };
+    assert!(store.sum_usage(&before).await.unwrap().is_empty(), "`to` is excluded");
 }

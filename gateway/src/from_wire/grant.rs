@@ -1,7 +1,8 @@
 //! Which grant is asked for, and which ones are wanted?
 
 use chrono::DateTime;
-use lakegate_openapi::grant as wire;
+use lakegate_catalog::name::TableName;
+use lakegate_openapi::{grant as wire, list::MergePatch};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -9,6 +10,9 @@ use crate::{
     lake::EntryView,
     stored::GrantWish,
 };
+
+/// Members that a patch may have.
+const CHANGEABLE: [&str; 2] = ["expires", "with_grant_option"];
 
 /// The grant of a body: one privilege on one object.
 ///
@@ -39,6 +43,44 @@ pub fn wish(body: Map<String, Value>) -> Result<GrantWish> {
             .map(|time| time.timestamp_millis()),
         entry,
     })
+}
+
+/// What may change of a grant.
+///
+/// # Errors
+/// `INVALID_REQUEST` for everything else.
+pub fn patch(patch: MergePatch) -> Result<Value> {
+    if let Some(member) = patch.0.keys().find(|member| !CHANGEABLE.contains(&member.as_str())) {
+        return Err(ApiError::invalid(format!(
+            "`{member}` of a grant does not change: revoke it, and make another one"
+        )));
+    }
+    Ok(Value::Object(patch.0))
+}
+
+/// Is a grant one on the table itself, or on something below it: a column, a filter, a mask?
+#[must_use]
+pub fn is_on_table(table: &TableName, view: &EntryView) -> bool {
+    let name = table.to_string();
+    let Some((kind, resource)) = resource(view) else {
+        return false;
+    };
+    match (kind, resource.strip_prefix(&name)) {
+        ("table", Some(rest)) => rest.is_empty(),
+        ("column" | "mask", Some(rest)) => rest.starts_with('.'),
+        ("filter", Some(rest)) => rest.starts_with('/'),
+        _ => false,
+    }
+}
+
+/// Is a grant one on this object itself?
+#[must_use]
+pub fn is_on(kind: &str, name: &str, view: &EntryView) -> bool {
+    resource(view) == Some((kind, name))
+}
+
+fn resource(view: &EntryView) -> Option<(&str, &str)> {
+    view.body.get("resource").and_then(Value::as_str)?.split_once(':')
 }
 
 /// Does a grant fit the filters of a list?

@@ -17,13 +17,15 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use lakegate_catalog::{id::ObjectId, name::split_name, object::Kind};
 use lakegate_connectors::registry::Registry;
-use lakegate_query::connection::SecretSource;
+use lakegate_policy::Action;
+use lakegate_query::{connection::SecretSource, entities::ObjectRef};
 
 use super::{
     draft::{Draft, Slot},
     entry::Picture,
     inspect::Inspector,
-    model::{Canonical, Lake},
+    judge::{Asked, Judge, alter},
+    model::{Canonical, Entry, Lake},
     problem::{Place, suggestion},
 };
 
@@ -43,39 +45,41 @@ pub(crate) struct CheckContext<'a> {
     pub principal: &'a str,
     /// File name → its absolute directory.
     pub directories: &'a BTreeMap<String, PathBuf>,
+    /// What the applier may do.
+    pub judge: &'a Judge<'a>,
 }
 
 /// Checks all of `lake`; problems and objects end up in the draft.
 pub(crate) async fn check(cx: &CheckContext<'_>, draft: &mut Draft, lake: &Lake) {
     draft.declared = lake.declared.clone();
     governance::tags(draft, &lake.tags);
-    people::roles(draft, &lake.roles);
+    people::roles(cx, draft, &lake.roles);
     draft.reindex();
-    people::users(draft, &lake.users);
-    people::workgroups(draft, &lake.workgroups);
+    people::users(cx, draft, &lake.users);
+    people::workgroups(cx, draft, &lake.workgroups);
     sources::connections(cx, draft, &lake.connections);
     draft.reindex();
     sources::catalogs(cx, draft, &lake.catalogs);
     draft.reindex();
-    sources::databases(draft, &lake.databases);
+    sources::databases(cx, draft, &lake.databases);
     draft.reindex();
     for table in &lake.tables {
         tables::table(cx, draft, lake, table).await;
     }
     draft.reindex();
-    governance::filters(draft, &lake.filters);
-    governance::masks(draft, &lake.masks);
+    governance::filters(cx, draft, &lake.filters);
+    governance::masks(cx, draft, &lake.masks);
     draft.reindex();
     grants::grants(cx, draft, &lake.grants);
     people::keys(cx, draft, &lake.keys);
     draft.reindex();
-    policies::policies(draft, &lake.policies);
+    policies::policies(cx, draft, &lake.policies);
     draft.reindex();
 }
 
 /// A column that a policy reads, lists or masks stays until the policy is changed: dropped and added again it would be
 /// another column, which no policy protects.
-pub(crate) fn governed_columns_stay(draft: &mut Draft) {
+pub(crate) fn governed_columns_stay(judge: &Judge<'_>, draft: &mut Draft) {
     let mut broken = Vec::new();
     for before in &draft.before.tables {
         let Some(after) = draft.after.tables.iter().find(|table| table.id == before.id) else {
@@ -84,7 +88,13 @@ pub(crate) fn governed_columns_stay(draft: &mut Draft) {
         let kept = |id: &ObjectId| after.body.columns.iter().any(|column| column.id == *id);
         for column in before.body.columns.iter().filter(|column| !kept(&column.id)) {
             for (what, user) in draft.after.users_of_column(&before.id, &column.id) {
-                broken.push((before.id.clone(), column.name.clone(), format!("{what} `{user}`")));
+                let named = judge.may(Action::ManagePolicy, &ObjectRef::policy_store());
+                let user = if named {
+                    format!("{what} `{user}`")
+                } else {
+                    "a policy".to_owned()
+                };
+                broken.push((before.id.clone(), column.name.clone(), user));
             }
         }
     }
@@ -129,6 +139,32 @@ pub(crate) fn dangling(draft: &mut Draft, seen: usage::Seen<'_>) {
     };
     let warnings: Vec<String> = told.map(|policy| warning(&policy.name)).collect();
     draft.warnings.extend(warnings);
+}
+
+/// The question whether an entry may be checked.
+fn asked<'a, E>(kind: Kind, entry: &'a Entry<E>, known: Option<&'a ObjectId>, same: bool) -> Asked<'a> {
+    Asked {
+        kind,
+        name: &entry.name,
+        place: &entry.place,
+        known,
+        same,
+    }
+}
+
+/// What admits an entry below something: the right to change what is stored, or to make it in what is stored. Inside
+/// something that the same lake makes, nothing is asked.
+fn made_in(
+    draft: &Draft,
+    entity: &str,
+    known: Option<&ObjectId>,
+    (parent_entity, create, parent): (&str, Action, &ObjectId),
+) -> Option<Vec<(Action, ObjectRef)>> {
+    if let Some(known) = known {
+        return Some(alter(entity, known).to_vec());
+    }
+    let stored = draft.before.name_of(parent_entity, parent.as_str()).is_some();
+    stored.then(|| vec![(create, ObjectRef::new(parent_entity, parent.as_str()))])
 }
 
 /// The entry of `stored` equals `given`.

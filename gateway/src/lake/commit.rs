@@ -9,13 +9,14 @@ use lakegate_query::context::Caller;
 use super::{
     ApplyError,
     change::{Change, ChangeKind, Difference},
+    judge::Judge,
     problem::{Place, Problem, ProblemCode},
 };
 
 /// Stores a difference that was computed on `version`. The new epoch; `None`: the catalog moved, compute it again.
 pub(super) async fn commit(
     store: &Store,
-    caller: Option<&Caller>,
+    (caller, judge): (Option<&Caller>, &Judge<'_>),
     version: i64,
     difference: Difference,
 ) -> Result<Option<i64>, ApplyError> {
@@ -36,7 +37,26 @@ pub(super) async fn commit(
     match store.commit(set).await {
         Ok(committed) => Ok(Some(committed.version)),
         Err(StoreError::Conflict { .. }) => Ok(None),
-        Err(error) => Err(store_problem(&error)),
+        Err(error) => Err(store_problem(&without_hidden(error, judge))),
+    }
+}
+
+/// What uses something is named as far as the applier may know it.
+fn without_hidden(error: StoreError, judge: &Judge<'_>) -> StoreError {
+    match error {
+        StoreError::HasChildren { kind, name, children } => {
+            let (mut known, hidden): (Vec<String>, Vec<String>) =
+                children.into_iter().partition(|child| judge.names(child));
+            if !hidden.is_empty() {
+                known.push("something that is not listed here".to_owned());
+            }
+            StoreError::HasChildren {
+                kind,
+                name,
+                children: known,
+            }
+        }
+        other => other,
     }
 }
 

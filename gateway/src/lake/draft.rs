@@ -20,6 +20,7 @@ use lakegate_catalog::{
 
 use super::{
     builtins,
+    change::Change,
     entry::Picture,
     problem::{Place, Problem, ProblemCode, Problems, suggestion},
 };
@@ -38,7 +39,10 @@ pub(crate) enum Writer {
 /// The catalog before, and as it is to be.
 #[derive(Debug)]
 pub(crate) struct Draft {
+    /// What the applier may know of it while entries are checked, then the whole.
     pub before: Arc<Snapshot>,
+    /// What the applier may know of it.
+    pub seen: Arc<Snapshot>,
     pub after: Snapshot,
     /// Stored partitions of tables that declare them.
     pub partitions_before: BTreeMap<ObjectId, Partitions>,
@@ -56,6 +60,8 @@ pub(crate) struct Draft {
     pub inferred: BTreeMap<String, Vec<(String, String)>>,
     pub warnings: Vec<String>,
     pub problems: Problems,
+    /// Entries that the applier may not change; nothing in them was looked at.
+    pub refusals: Vec<(Change, Problem)>,
     /// Remedies may list the names of stored objects: to the operator only, a caller may not see them all.
     pub lists_names: bool,
 }
@@ -108,6 +114,7 @@ impl Draft {
     pub(crate) fn new(before: Arc<Snapshot>, partitions: BTreeMap<ObjectId, Partitions>, writer: Writer) -> Self {
         Self {
             after: copy(&before).indexed(),
+            seen: Arc::clone(&before),
             before,
             partitions_before: partitions.clone(),
             partitions,
@@ -119,6 +126,7 @@ impl Draft {
             inferred: BTreeMap::new(),
             warnings: Vec::new(),
             problems: Problems::default(),
+            refusals: Vec::new(),
             lists_names: true,
         }
     }
@@ -281,7 +289,7 @@ impl Draft {
 }
 
 /// The same objects without an index.
-fn copy(snapshot: &Snapshot) -> Snapshot {
+pub(crate) fn copy(snapshot: &Snapshot) -> Snapshot {
     Snapshot {
         version: snapshot.version,
         connections: snapshot.connections.clone(),

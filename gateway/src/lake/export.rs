@@ -139,7 +139,9 @@ impl<'a> Exporter<'a> {
             }
         };
         add("connections", self.named(|one| picture.connection(one)));
-        add("catalogs", self.named(|one| picture.catalog(one)));
+        let mut catalogs = self.named(|one| picture.catalog(one));
+        catalogs.values_mut().for_each(|entry| self.without_hidden(entry));
+        add("catalogs", catalogs);
         let databases = self.named(|one| picture.database(one));
         // What discovery found and nobody described is found again.
         let discovered = |name: &str| {
@@ -167,6 +169,18 @@ impl<'a> Exporter<'a> {
         let grants = self.grants();
         if !grants.is_empty() {
             sections.insert("grants".to_owned(), Value::Array(grants));
+        }
+    }
+
+    /// A connection whose name is hidden is left out.
+    fn without_hidden(&self, catalog: &mut Value) {
+        let connection = catalog
+            .get("connection")
+            .and_then(Value::as_str)
+            .map(ObjectId::from_stored);
+        let hidden = connection.is_some_and(|id| self.picture.snapshot.connection(&id).is_some());
+        if let Some(members) = catalog.as_object_mut().filter(|_| hidden) {
+            members.shift_remove("connection");
         }
     }
 

@@ -3,11 +3,14 @@
 //! Decided under the catalog as it is stored now: nothing in a lake can give its own applier a right. What is made inside
 //! something that the same lake makes needs no more than that.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use lakegate_catalog::{
     id::ObjectId,
-    identity::{Grant, Grantee, Key},
+    identity::{Grant, Grantee, Key, Role, User},
     object::{Kind, Stored},
     relation::{Database, Table},
     snapshot::Snapshot,
@@ -21,6 +24,7 @@ use lakegate_query::{
 use super::{
     change::{Change, ChangeKind, Difference},
     draft::{Draft, Slot},
+    handout::{Handout, own_roles, raises_itself},
     problem::{Place, Problem, ProblemCode},
 };
 
@@ -44,14 +48,20 @@ impl Need {
 }
 
 /// What the caller may not do: each change with its problem.
-pub(crate) fn refused<'d>(
+pub(crate) fn refused(
     governor: &Governor,
     caller: &Caller,
     draft: &Draft,
-    difference: &'d Difference,
-) -> Vec<(&'d Change, Problem)> {
+    difference: &Difference,
+) -> Vec<(Change, Problem)> {
     let request = request_context(caller);
     let governor = &Governor::new(draft.before_with_new_tags(), Arc::clone(governor.policies()));
+    let people = |change: &Change| matches!(change.kind, Kind::Key | Kind::Role | Kind::User);
+    let handout = difference
+        .changes
+        .iter()
+        .any(people)
+        .then(|| Handout::of(governor, caller));
     let mut problems = Vec::new();
     for change in difference
         .changes
@@ -60,28 +70,41 @@ pub(crate) fn refused<'d>(
     {
         let needs = needs(draft, change, caller);
         let permitted = needs.iter().all(|need| permits(governor, caller, &request, need));
+        let mut refuse = |message: &str, remedy: &str, place: &Place| {
+            let problem = Problem::new(ProblemCode::AccessDenied, place, message, remedy);
+            problems.push((change.clone(), problem));
+        };
         let place = draft
             .places
             .get(&(change.kind, change.id.clone()))
             .cloned()
             .unwrap_or_else(|| Place::of_input("lake"));
         if !permitted {
-            problems.push((change, denied(change.kind, &change.name, &place)));
+            problems.push((change.clone(), denied(change.kind, &change.name, &place)));
         } else if grants_itself(draft, change, caller) {
             let message = "nobody grants to themselves or to a role of theirs";
-            problems.push((
-                change,
-                Problem::new(
-                    ProblemCode::AccessDenied,
-                    &place,
-                    message,
-                    "ask somebody else who may grant it",
-                ),
-            ));
+            refuse(message, "ask somebody else who may grant it", &place);
+        } else if raises_itself(draft, change, caller) {
+            let message = "nobody changes their own roles, attributes, clearance or kind, or a role of theirs";
+            refuse(message, "ask somebody else who manages identities", &place);
+        } else if handout
+            .as_ref()
+            .is_some_and(|handout| handout.refuses(draft, governor, change))
+        {
+            refuse(EXCEEDS, "ask somebody who has these rights", &place);
         }
     }
     problems
 }
+
+/// Does a user have administrative rights that the caller lacks?
+#[must_use]
+pub fn exceeds(governor: &Governor, caller: &Caller, user: &ObjectId) -> bool {
+    Handout::of(governor, caller).exceeds(governor, user)
+}
+
+/// The refusal of a hand-out.
+const EXCEEDS: &str = "nobody hands out, or takes over, administrative rights that they do not have";
 
 /// The refusal, in the same words whether the object exists or not: a denied name tells nothing.
 pub(crate) fn denied(kind: Kind, name: &str, place: &Place) -> Problem {
@@ -136,7 +159,7 @@ pub fn visible(governor: &Governor, caller: &Caller, kind: Kind, id: &ObjectId) 
 fn is_own(snapshot: &Snapshot, caller: &Caller, to: &Grantee) -> bool {
     match to {
         Grantee::User(id) => *id == caller.user,
-        Grantee::Role(id) => snapshot.roles_of(&caller.user).contains(id) || caller.extra_roles.contains(id),
+        Grantee::Role(id) => own_roles(snapshot, caller).contains(id),
     }
 }
 
@@ -185,8 +208,8 @@ fn needs(draft: &Draft, change: &Change, caller: &Caller) -> Vec<Need> {
     match change.kind {
         Kind::Connection => on("Connection", Action::ManageConnection),
         Kind::Workgroup => on("Workgroup", Action::ManageWorkgroup),
-        Kind::Role => on("Role", Action::ManageIdentity),
-        Kind::User => on("User", Action::ManageIdentity),
+        Kind::Role => [on("Role", Action::ManageIdentity), handed_out(draft, change)].concat(),
+        Kind::User => [on("User", Action::ManageIdentity), handed_out(draft, change)].concat(),
         Kind::Key => key(draft, change, caller),
         Kind::DataFilter | Kind::ColumnMask | Kind::Policy => {
             vec![Need::new(Action::ManagePolicy, ObjectRef::policy_store())]
@@ -202,10 +225,31 @@ fn needs(draft: &Draft, change: &Change, caller: &Caller) -> Vec<Need> {
     }
 }
 
+/// Roles that a user or role gains or loses: each is managed by itself, so that a policy may keep one out of reach.
+fn handed_out(draft: &Draft, change: &Change) -> Vec<Need> {
+    let of = |snapshot: &Snapshot| -> BTreeSet<ObjectId> {
+        let roles = match change.kind {
+            Kind::User => find::<User>(snapshot, &change.id).map(|user| user.body.roles),
+            _ => find::<Role>(snapshot, &change.id).map(|role| role.body.member_of),
+        };
+        roles.unwrap_or_default().into_iter().collect()
+    };
+    let (before, after) = (of(&draft.before), of(&draft.after));
+    let changed = before
+        .symmetric_difference(&after)
+        .filter(|role| draft.before.role(role).is_some());
+    changed
+        .map(|role| Need::new(Action::ManageIdentity, ObjectRef::new("Role", role.as_str())))
+        .collect()
+}
+
 fn key(draft: &Draft, change: &Change, caller: &Caller) -> Vec<Need> {
-    let of = |snapshot: &Snapshot| find::<Key>(snapshot, &change.id).map(|key| key.body.user.clone());
-    let users = [of(&draft.before), of(&draft.after)];
-    let others = users.into_iter().flatten().filter(|user| *user != caller.user);
+    let of = |snapshot: &Snapshot| find::<Key>(snapshot, &change.id).map(|key| key.body);
+    let (before, after) = (of(&draft.before), of(&draft.after));
+    // Resolving a secret by reference tells whether it is there: nothing for everybody.
+    let resolved = after.as_ref().is_some_and(|key| key.secret_ref.is_some());
+    let users = [before, after].into_iter().flatten().map(|key| key.user);
+    let others = users.filter(|user| resolved || *user != caller.user);
     others
         .map(|user| {
             let stored = draft.before.user(&user).is_some();
@@ -416,8 +460,17 @@ fn tagging(
         .keys()
         .chain(after.keys())
         .filter(|key| before.get(*key) != after.get(*key));
+    // A key that is hidden is missing, unless the object has it.
+    let find = |key: &String| {
+        let tags = if before.contains_key(key) {
+            &draft.before
+        } else {
+            &draft.seen
+        };
+        tags.find_tag(key)
+    };
     let mut needs: Vec<Need> = keys
-        .filter_map(|key| draft.before.find_tag(key))
+        .filter_map(find)
         .map(|tag| Need::new(Action::AssociateTag, ObjectRef::new("TagKey", tag.id.as_str())))
         .collect();
     let changed = before != after;
@@ -427,7 +480,7 @@ fn tagging(
     needs
 }
 
-fn find<B: Slot>(snapshot: &Snapshot, id: &ObjectId) -> Option<Stored<B>> {
+pub(crate) fn find<B: Slot>(snapshot: &Snapshot, id: &ObjectId) -> Option<Stored<B>> {
     B::all(snapshot)
         .iter()
         .find(|object| object.id == *id)

@@ -1,6 +1,6 @@
 //! How does a single route of REST change one entry? As a lake of one entry, through the same checks.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use lakegate_catalog::{
@@ -21,12 +21,14 @@ use super::{
     draft::{Draft, Slot, Writer},
     entry::Picture,
     format,
+    judge::Judge,
     model::{Canonical, FilterOf, Lake, MaskOf},
     node::{Member, Node},
     partitions, permission,
     problem::{Place, Problem, ProblemCode, Problems},
     read, run,
     shape::{Shape, conform},
+    sight::{self, Mentioned},
     snapshot,
 };
 
@@ -77,7 +79,10 @@ pub async fn put_entry(
     };
     let report = run(cx, &plan, ApplyOptions::default())
         .await
-        .map_err(|error| as_missing(cx, &before, kind, name, error))?;
+        .map_err(|error| match precondition {
+            Precondition::Create => error,
+            Precondition::IfMatch(_) => as_missing(cx, &before, kind, name, error),
+        })?;
     let changed = report.changes.iter().find(|change| change.kind == kind);
     let id = changed
         .map(|change| change.id.clone())
@@ -100,9 +105,18 @@ pub async fn patch_entry(
     let before = snapshot(cx.store).await?;
     expect(cx, &before, kind, name, Precondition::IfMatch(if_match))?;
     let (id, _) = find(&before, kind, name).ok_or_else(|| missing(kind, name))?;
-    let stored = partitions(cx.store, &before, |_| kind == Kind::Table).await?;
+    let mut stored = partitions(cx.store, &before, |_| kind == Kind::Table).await?;
+    // The patch is merged into what the caller may know; the rest stays as it is.
+    let judge = Judge::new(&cx.by, &before);
+    let seen = match kind {
+        Kind::Catalog | Kind::Database | Kind::Table | Kind::DataFilter | Kind::ColumnMask => {
+            sight::seen(&judge, &before, &Mentioned::one(name))
+        }
+        _ => Arc::clone(&before),
+    };
+    sight::partitions(&judge, &mut stored);
     let picture = Picture {
-        snapshot: &before,
+        snapshot: &seen,
         partitions: &stored,
     };
     let mut entry = entry_of(picture, kind, &id).ok_or_else(|| missing(kind, name))?;
@@ -245,7 +259,7 @@ macro_rules! by_kind {
 /// The entry of an object: the members that a lake file gives it.
 #[must_use]
 pub fn entry_of(picture: Picture<'_>, kind: Kind, id: &ObjectId) -> Option<Value> {
-    fn object<B: Slot>(snapshot: &Snapshot, id: &ObjectId) -> Option<std::sync::Arc<Stored<B>>> {
+    fn object<B: Slot>(snapshot: &Snapshot, id: &ObjectId) -> Option<Arc<Stored<B>>> {
         B::all(snapshot).iter().find(|object| object.id == *id).cloned()
     }
     fn json<E: Canonical>(entry: E) -> Option<Value> {
@@ -294,6 +308,11 @@ fn facts(snapshot: &Snapshot, kind: Kind, id: &ObjectId) -> Option<(String, i64,
 /// Does a snapshot hold the object?
 pub(super) fn is_stored(snapshot: &Snapshot, kind: Kind, id: &ObjectId) -> bool {
     facts(snapshot, kind, id).is_some()
+}
+
+/// Is there an object of this kind and own name that is `wanted`?
+pub(super) fn any_named(snapshot: &Snapshot, kind: Kind, name: &str, wanted: impl Fn(&ObjectId) -> bool) -> bool {
+    by_kind!(kind, B => <B as Slot>::all(snapshot).iter().any(|object| object.name == name && wanted(&object.id)), else false)
 }
 
 /// Takes an object out of the draft.
@@ -449,11 +468,8 @@ fn expect(
     };
     match (precondition, found) {
         (Precondition::Create, None) => Ok(()),
-        (Precondition::Create, Some((id, _))) if !seen(cx, kind, &id) => Err(ApplyError::one(permission::denied(
-            kind,
-            name,
-            &Place::of_input("request"),
-        ))),
+        // Who may make it learns from the store that the name is taken; nobody else learns anything.
+        (Precondition::Create, Some((id, _))) if !seen(cx, kind, &id) => Ok(()),
         (Precondition::Create, Some(_)) => problem(
             ProblemCode::AlreadyExists,
             format!("{kind} `{name}` exists already"),

@@ -1,13 +1,13 @@
 //! How is a whole lake applied over HTTP?
 
 use lakegate_openapi::{error, lake};
-use serde_json::{Map, Value};
 
 use crate::{
     error::Result,
     extract::Json,
     from_wire,
     lake::apply,
+    lake_form::LakeForm,
     stored::{Desk, refusal},
     to_wire,
 };
@@ -16,16 +16,17 @@ use crate::{
 ///
 /// One transaction, one epoch: all of it or nothing. Entry by entry it needs the permission of the single route; without any
 /// right to change something it is refused as a whole. Every problem is reported at once. Relative local paths are refused:
-/// only the operator's own files (`serve --apply`) may have them.
+/// only the operator's own files (`serve --apply`) may have them. Besides JSON it takes a form of files, which keep their names.
 #[utoipa::path(
-    post, path = "/v1/apply", tag = "lake", request_body = lake::ApplyLake,
+    post, path = "/v1/apply", tag = "lake",
+    request_body(content((lake::ApplyLake = "application/json"), (lake::ApplyLakeForm = "multipart/form-data"))),
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 128 characters: the same key and body apply once only")),
     responses(
         (status = 200, body = lake::LakeApplied),
         (status = "default", description = "refused", body = error::Refusal),
     )
 )]
-pub async fn apply_lake(desk: Desk, Json(body): Json<Map<String, Value>>) -> Result<Json<lake::LakeApplied>> {
+pub async fn apply_lake(desk: Desk, LakeForm(body): LakeForm) -> Result<Json<lake::LakeApplied>> {
     desk.require_any_change().await?;
     let (input, options) = from_wire::lake::apply(body)?;
     let report = apply(&desk.context(), &input, options)

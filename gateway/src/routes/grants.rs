@@ -5,4 +5,5 @@ pub mod create;
 pub mod delete;
 pub mod find;
 pub mod list;
+pub mod update;
 // sorted: end

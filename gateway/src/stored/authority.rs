@@ -73,20 +73,6 @@ impl Desk {
             .await
     }
 
-    /// Refuses to replace columns by who does not see all of them: the hidden ones would go.
-    ///
-    /// # Errors
-    /// `ACCESS_DENIED`.
-    pub async fn require_whole_view(&self, path: &TablePath, patch: &Value) -> Result<()> {
-        let replaces = ["columns", "partitioned_by"]
-            .iter()
-            .any(|member| patch.get(member).is_some());
-        if !replaces || self.columns(path).len() == path.table.body.columns.len() {
-            return Ok(());
-        }
-        Err(self.denied("Alter", &self.name(Kind::Table, &path.table.id)).await)
-    }
-
     /// Refuses the list of partitions: their values are data, whatever the row filters say.
     ///
     /// # Errors

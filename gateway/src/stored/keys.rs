@@ -8,16 +8,16 @@ use lakegate_catalog::{
     identity::Key,
     object::{Kind, LOCAL_LAKE},
 };
-use lakegate_openapi::api_key as wire;
+use lakegate_openapi::{api_key as wire, list::MergePatch};
 use lakegate_policy::Action;
-use lakegate_query::{audit, entities::ObjectRef};
-use serde_json::json;
+use lakegate_query::{audit, entities::ObjectRef, error::ErrorCode};
+use serde_json::{Value, json};
 
-use super::{Desk, desk::missing};
+use super::{Desk, IfMatch, desk::missing};
 use crate::{
     auth::api_key,
     error::{ApiError, Result},
-    lake::EntryView,
+    lake::{EntryView, permission},
     middleware::idempotency::Ticket,
     to_wire,
 };
@@ -49,13 +49,61 @@ impl Desk {
             None => self.caller().user.clone(),
             Some(name) => self.find(Kind::User, name)?.id,
         };
+        let what = format!("user:{}", wish.user.as_deref().unwrap_or(&self.caller().name));
+        self.require_hold_on(&user, &what).await?;
         // Resolving a reference tells whether it is there: nothing for everybody.
-        if user != self.caller().user || wish.secret.is_some() {
-            let what = format!("user:{}", wish.user.as_deref().unwrap_or(&self.caller().name));
+        if wish.secret.is_some() {
             self.require(Action::ManageIdentity, &ObjectRef::new("User", user.as_str()), &what)
                 .await?;
         }
         Ok(user)
+    }
+
+    /// Refuses the keys of others, unless the caller may manage them and is no less an administrator than they are.
+    async fn require_hold_on(&self, user: &ObjectId, what: &str) -> Result<()> {
+        if *user == self.caller().user {
+            return Ok(());
+        }
+        self.require(Action::ManageIdentity, &ObjectRef::new("User", user.as_str()), what)
+            .await?;
+        if permission::exceeds(self.governor(), self.caller(), user) {
+            return Err(self.denied("ManageIdentity", what).await);
+        }
+        Ok(())
+    }
+
+    /// Changes name or end of a key that the caller may see.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, `ACCESS_DENIED`, `STALE_VERSION`, `ALREADY_EXISTS`, or what is wrong with the patch.
+    pub async fn update_key(&self, name: &str, patch: MergePatch, if_match: &IfMatch) -> Result<EntryView> {
+        let id = self.find(Kind::Key, name)?.id;
+        let missing = || missing(Kind::Key, name);
+        let mut key = self.snapshot().key(&id).ok_or_else(missing)?.as_ref().clone();
+        self.require_hold_on(&key.body.user, &format!("{}:{name}", Kind::Key))
+            .await?;
+        if_match.check(&format!("key `{name}`"), key.version)?;
+        for (member, value) in patch.0 {
+            match (member.as_str(), value) {
+                ("name", Value::String(name)) if key.body.secret_ref.is_none() => key.name = printable(name)?,
+                ("name", Value::String(_)) => {
+                    let message = "the name of a key whose secret was given by reference belongs to its lake";
+                    return Err(ApiError::new(ErrorCode::NotSupported, message));
+                }
+                ("expires", Value::Null) => key.body.expires = None,
+                ("expires", Value::String(end)) => key.body.expires = Some(parse_time(&end)?),
+                ("name" | "expires", _) => return Err(ApiError::invalid(format!("`{member}` must be a text"))),
+                _ => {
+                    return Err(ApiError::invalid(format!(
+                        "`{member}` of a key does not change: make another key"
+                    )));
+                }
+            }
+        }
+        let mut event = self.change_event("update", &format!("{}:{name}", Kind::Key));
+        event.resource_id = Some(id.to_string());
+        self.commit(Put::update(&key)?, event).await?;
+        self.reopened().await?.view(Kind::Key, &id).ok_or_else(missing)
     }
 
     /// Stores a key. A made secret never enters the store: the answer that is kept for replays lacks it.
@@ -69,10 +117,7 @@ impl Desk {
         ticket: Option<Ticket>,
     ) -> Result<NewKey> {
         let expires = wish.expires.as_deref().map(parse_time).transpose()?;
-        let printable = |name: &str| !name.is_empty() && name.len() <= 256 && !name.chars().any(char::is_control);
-        if !printable(&wish.name) {
-            return Err(ApiError::invalid("`name` must have 1 to 256 printable characters"));
-        }
+        printable(wish.name.clone())?;
         if let Some(secret) = &wish.secret {
             let name = self
                 .snapshot()
@@ -166,6 +211,13 @@ fn kept(ticket: &Ticket, name: &str) -> Result<lakegate_catalog::idempotency::Id
         &headers,
         json!({"name": name}).to_string().as_bytes(),
     )
+}
+
+fn printable(name: String) -> Result<String> {
+    if name.is_empty() || name.len() > 256 || name.chars().any(char::is_control) {
+        return Err(ApiError::invalid("`name` must have 1 to 256 printable characters"));
+    }
+    Ok(name)
 }
 
 fn parse_time(text: &str) -> Result<DateTime<Utc>> {

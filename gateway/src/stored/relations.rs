@@ -158,6 +158,9 @@ impl Desk {
     /// # Errors
     /// The source cannot be asked, told only to those who may know the catalog.
     pub async fn with_listed(self, catalog: &str, database: Option<&str>) -> Result<Self> {
+        if !self.viewer().may_list(catalog, database) {
+            return Ok(self);
+        }
         let discovery = self.app().queries.discovery();
         match discovery.list(Arc::clone(self.snapshot()), catalog, database).await {
             Ok(snapshot) if snapshot.version == self.snapshot().version => Ok(self),
@@ -172,6 +175,9 @@ impl Desk {
     /// # Errors
     /// The store cannot be read.
     pub async fn with_described(self, name: &TableName) -> Result<Self> {
+        if !self.viewer().may_describe(name) {
+            return Ok(self);
+        }
         let discovery = self.app().queries.discovery();
         match discovery.refresh(Arc::clone(self.snapshot()), name).await {
             Ok(snapshot) if snapshot.version != self.snapshot().version => self.reopened().await,

@@ -253,32 +253,3 @@ async fn a_reader_without_describe_sees_the_columns_and_not_where_they_lie() {
     let refused = super::patch(&server, &key, TABLE, "\"1\"", json!({"comment": "x"})).await;
     assert_eq!(refused.status, 403, "{}", refused.text());
 }
-
-#[tokio::test]
-async fn who_sees_a_part_cannot_replace_the_whole() {
-    let server = Server::start().await;
-    let key = user(
-        &server,
-        "olga",
-        &[
-            ("alter", "table:lake.sales.orders"),
-            ("select", "column:lake.sales.orders.id"),
-        ],
-    )
-    .await;
-    let filter = json!({"name": "all", "where": "TRUE", "columns": ["id"]});
-    assert_eq!(
-        server
-            .post(&admin(&server), &format!("{TABLE}/data-filters"), &[], &filter)
-            .await
-            .status,
-        201
-    );
-    let columns = json!({"columns": [{"name": "id", "type": "bigint"}]});
-    let refused = super::patch(&server, &key, TABLE, "\"1\"", columns).await;
-    assert_eq!(refused.status, 403, "{}", refused.text());
-    let allowed = super::patch(&server, &key, TABLE, "\"1\"", json!({"comment": "x"})).await;
-    assert_eq!(allowed.status, 200, "{}", allowed.text());
-    let all = server.get(&admin(&server), TABLE).await.json();
-    assert_eq!(all["columns"].as_array().unwrap().len(), 3);
-}

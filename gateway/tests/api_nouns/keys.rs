@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{
-    admin, delete,
+    admin, delete, patch,
     server::{ANA, BOB, Server},
 };
 
@@ -100,4 +100,56 @@ async fn keys_of_others_and_given_secrets_need_the_right() {
             .code(),
         "INVALID_REQUEST"
     );
+}
+
+#[tokio::test]
+async fn a_key_changes_its_name_and_end() {
+    let server = Server::start().await;
+    let made = server.post(BOB, "/v1/api-keys", &[], &json!({"name": "laptop"})).await;
+    let key = made.json()["key"].as_str().unwrap().to_owned();
+    let path = "/v1/api-keys/laptop";
+    let renamed = patch(
+        &server,
+        BOB,
+        path,
+        made.header("etag"),
+        json!({"name": "desk", "expires": "2090-01-01T00:00:00Z"}),
+    )
+    .await;
+    assert_eq!(
+        (renamed.status.as_u16(), &renamed.json()["name"]),
+        (200, &json!("desk")),
+        "{}",
+        renamed.text()
+    );
+    assert_eq!(server.get(BOB, path).await.status, 404);
+    assert_eq!(server.get(&key, "/v1/whoami").await.json()["name"], "bob");
+    let path = "/v1/api-keys/desk";
+    let stale = patch(&server, BOB, path, made.header("etag"), json!({"expires": null})).await;
+    assert_eq!(stale.code(), "STALE_VERSION", "{}", stale.text());
+    let ended = patch(&server, BOB, path, "*", json!({"expires": "2020-01-01T00:00:00Z"})).await;
+    assert_eq!(ended.status, 200, "{}", ended.text());
+    assert_eq!(server.get(&key, "/v1/whoami").await.status, 401, "it has expired");
+    for wrong in [
+        json!({"user": "ana"}),
+        json!({"secret": "env://X"}),
+        json!({"expires": "soon"}),
+        json!({"name": ""}),
+    ] {
+        let refused = patch(&server, BOB, path, "*", wrong.clone()).await;
+        assert_eq!(refused.status, 400, "{wrong}: {}", refused.text());
+    }
+    assert_eq!(
+        patch(&server, BOB, "/v1/api-keys/bob", "*", json!({"name": "x"}))
+            .await
+            .code(),
+        "NOT_SUPPORTED"
+    );
+    assert_eq!(
+        patch(&server, ANA, path, "*", json!({"expires": null})).await.status,
+        404
+    );
+    let by_admin = patch(&server, &admin(&server), path, "*", json!({"expires": null})).await;
+    assert_eq!(by_admin.status, 200, "{}", by_admin.text());
+    assert_eq!(server.get(&key, "/v1/whoami").await.status, 200);
 }

@@ -180,3 +180,72 @@ async fn apply_and_export_need_what_the_single_routes_need() {
     let allowed = super::patch(&server, &steward, TABLE, "\"1\"", json!({"comment": "c"})).await;
     assert_eq!(allowed.status, 200, "{}", allowed.text());
 }
+
+/// A form of files; the boundary is ours.
+async fn send(server: &Server, key: &str, parts: &[(&str, Option<&str>, &str)]) -> super::Answer {
+    let mut body = String::new();
+    for (name, file, text) in parts {
+        let file = file.map(|file| format!("; filename=\"{file}\"")).unwrap_or_default();
+        body.push_str(&format!(
+            "--b\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n{text}\r\n"
+        ));
+    }
+    body.push_str("--b--\r\n");
+    let request = http::Request::builder()
+        .method("POST")
+        .uri("/v1/apply")
+        .header("authorization", format!("Bearer {key}"))
+        .header("content-type", "multipart/form-data; boundary=b");
+    server.send(request.body(axum::body::Body::from(body)).unwrap()).await
+}
+
+#[tokio::test]
+async fn a_lake_comes_as_a_form_of_files() {
+    let server = Server::start().await;
+    let admin = admin(&server);
+    let policy = "@id(\"p\")\nforbid(principal in Lakegate::Role::\"crew\", action, resource);";
+    let files = [
+        ("file", Some("a.yaml"), "roles: {crew: {}}"),
+        ("file", Some("p.cedar"), policy),
+        ("lake", None, "form"),
+        ("dry_run", None, "true"),
+    ];
+    let dry = send(&server, &admin, &files).await;
+    assert_eq!(
+        (dry.status.as_u16(), &dry.json()["counts"]["created"]),
+        (200, &json!(2)),
+        "{}",
+        dry.text()
+    );
+    let applied = send(&server, &admin, &files[..3]).await;
+    assert_eq!(
+        (applied.status.as_u16(), &applied.json()["dry_run"]),
+        (200, &json!(false)),
+        "{}",
+        applied.text()
+    );
+    assert_eq!(server.get(&admin, "/v1/policies/p").await.status, 200);
+
+    let wrong = [
+        ("file", Some("a.yaml"), "lake: form\n"),
+        ("file", Some("b.yml"), "roles:\n  x: {nope: 1}\n"),
+    ];
+    let refused = send(&server, &admin, &wrong).await;
+    let problem = &refused.json()["problems"][0];
+    assert_eq!(
+        (&problem["file"], &problem["line"], &problem["column"]),
+        (&json!("b.yml"), &json!(2), &json!(7)),
+        "{}",
+        refused.text()
+    );
+    for parts in [
+        [("file", Some("a.exe"), "x"), ("lake", None, "form")],
+        [("file", Some("a.yaml"), "lake: x"), ("file", Some("a.yaml"), "lake: x")],
+        [("dry_run", None, "yes"), ("lake", None, "form")],
+        [("nope", None, "yes"), ("lake", None, "form")],
+    ] {
+        let refused = send(&server, &admin, &parts).await;
+        assert_eq!(refused.code(), "INVALID_REQUEST", "{}", refused.text());
+    }
+    assert_eq!(send(&server, BOB, &files).await.status, 403);
+}

@@ -1,5 +1,7 @@
 //! May a caller of the API change only what policies permit?
 
+use lakegate_catalog::audit::AuditFilter;
+
 use super::fixture::{Fixture, changed, problems};
 
 const LAKE: &str = "lake: acme\nroles: {staff: {}}\nusers: {ana: {roles: [staff]}, eve: {}}\n";
@@ -42,6 +44,12 @@ async fn a_lake_gives_its_own_applier_no_right() {
     fixture.apply(&[("a.yaml", LAKE)]).await.unwrap();
     let yaml = "lake: acme\nusers: {eve: {roles: [admin]}}\nworkgroups: {etl: {}}\n";
     assert_eq!(problems(fixture.apply_as("eve", &[("a.yaml", yaml)]).await).len(), 2);
+    let denied = AuditFilter {
+        decision: Some("deny".to_owned()),
+        limit: 10,
+        ..AuditFilter::default()
+    };
+    assert_eq!(fixture.store.list_audit(&denied).await.unwrap().len(), 2);
 }
 
 #[tokio::test]

@@ -78,6 +78,10 @@ impl<'a> Closure<'a> {
                 self.add(resource::query(&object.id, workgroup, submitter)?);
                 Ok(())
             }
+            ("Database", Outside::Undiscovered { catalog, .. }) => self.undiscovered_database(&object.id, catalog),
+            ("Table", Outside::Undiscovered { catalog, database }) => {
+                self.undiscovered_table(&object.id, catalog, database.as_deref())
+            }
             ("Catalog", _) => self.catalog(id),
             ("Column", _) => self.column_by_id(id),
             ("ColumnMask", _) => self.mask(id),
@@ -204,6 +208,33 @@ impl<'a> Closure<'a> {
             owner.as_str(),
             &tags,
         )?);
+        Ok(())
+    }
+
+    /// A table as discovery would make it, in a known database or in another undiscovered thing.
+    fn undiscovered_table(&mut self, id: &str, catalog: &str, database: Option<&str>) -> Gathered {
+        let (parent, tags) = match database {
+            Some(database) => {
+                let known = ObjectId::from_stored(database);
+                self.database(&known)?;
+                (database, self.snapshot.effective_tags_of_database(&known))
+            }
+            None => {
+                self.undiscovered_database(id, catalog)?;
+                let catalog = ObjectId::from_stored(catalog);
+                (id, self.snapshot.effective_tags_of_catalog(&catalog))
+            }
+        };
+        let owner = self.snapshot.owner_role(&None);
+        self.add(resource::table(id, parent, "remote", owner.as_str(), &tags)?);
+        Ok(())
+    }
+
+    fn undiscovered_database(&mut self, id: &str, catalog: &str) -> Gathered {
+        let parent = ObjectId::from_stored(catalog);
+        self.catalog(&parent)?;
+        let tags = self.snapshot.effective_tags_of_catalog(&parent);
+        self.add(resource::database(id, catalog, &tags)?);
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use datafusion::arrow::datatypes::{DataType, Fields};
 use lakegate_catalog::{
+    name::TableName,
     object::Stored,
     relation::{Catalog, Column, Database},
     snapshot::TablePath,
@@ -133,6 +134,55 @@ impl Viewer {
             }
         });
         Some(visible.collect())
+    }
+
+    /// May a source be asked about a table of a discovered catalog? Only if the caller may know the table as it is stored, or
+    /// one that was made there now: what is answered to anybody else, and when, tells nothing.
+    #[must_use]
+    pub fn may_describe(&self, name: &TableName) -> bool {
+        let snapshot = self.governor.snapshot();
+        let Some(catalog) = snapshot.find_catalog(&name.catalog) else {
+            return false;
+        };
+        let stored = || snapshot.find_table(name).is_some_and(|path| self.knows(&path));
+        self.may_find(catalog, snapshot.find_database(&name.catalog, &name.database)) || stored()
+    }
+
+    /// May a source be asked what a discovered catalog, or one database of it, holds?
+    #[must_use]
+    pub fn may_list(&self, catalog: &str, database: Option<&str>) -> bool {
+        let snapshot = self.governor.snapshot();
+        let Some(found) = snapshot.find_catalog(catalog) else {
+            return false;
+        };
+        match database {
+            Some(name) => {
+                let known = snapshot.find_database(catalog, name);
+                let listed = |known: &Arc<Stored<Database>>| self.database(catalog, &known.name).is_some();
+                self.may_find(found, known) || known.is_some_and(listed)
+            }
+            None => {
+                let known = snapshot.databases_of(&found.id);
+                let database = ObjectRef::undiscovered_database(found.id.as_str());
+                self.catalog(catalog).is_some()
+                    || self.may(Action::Describe, &database)
+                    || self.may_find(found, None)
+                    || known.into_iter().any(|database| self.may_find(found, Some(database)))
+            }
+        }
+    }
+
+    /// Would the caller know a table that discovery made here?
+    fn may_find(&self, catalog: &Stored<Catalog>, database: Option<&Arc<Stored<Database>>>) -> bool {
+        let database = database.map(|database| database.id.as_str());
+        let table = ObjectRef::undiscovered_table(catalog.id.as_str(), database);
+        let questions = [Action::Describe, Action::Select, Action::Alter].map(|action| (action, table.clone()));
+        let decisions = self.governor.decide_all(&self.cx.caller, &self.cx.request, &questions);
+        decisions.iter().any(lakegate_policy::Decision::is_allowed)
+    }
+
+    fn knows(&self, path: &TablePath) -> bool {
+        self.lists(path) || self.may(Action::Alter, &ObjectRef::new("Table", path.table.id.as_str()))
     }
 
     /// May the caller do this with the object?

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use datafusion::arrow::{datatypes::SchemaRef, record_batch::RecordBatch};
 use futures::{StreamExt, stream, stream::BoxStream};
-use lakegate_catalog::record::{QueryFilter, QueryRecord, QueryState, Usage};
+use lakegate_catalog::record::{QueryFilter, QueryRecord, QueryState};
 use lakegate_policy::{Action, Verdict};
 
 use super::{Inner, QueryService};
@@ -72,25 +72,8 @@ pub enum QueryEventKind {
 
 /// The record as its viewer may know it: without finer figures where a filter or mask applied (governance.md §6.4).
 pub fn shown(record: &QueryRecord, billing: Billing) -> QueryRecord {
-    if record.usage.detailed {
-        return record.clone();
-    }
-    let usage = &record.usage;
-    let billed = if usage.billed_bytes == 0 {
-        0
-    } else {
-        billing.billed_bytes(true, QueryState::Succeeded, usage.shown_scanned_bytes)
-    };
-    let usage = Usage {
-        scanned_bytes: usage.shown_scanned_bytes,
-        shown_scanned_bytes: usage.shown_scanned_bytes,
-        rows: usage.rows,
-        billed_bytes: billed,
-        detailed: false,
-        ..Usage::default()
-    };
     QueryRecord {
-        usage,
+        usage: billing.shown(&record.usage),
         ..record.clone()
     }
 }

@@ -9,7 +9,7 @@ use lakegate_catalog::{
 
 use super::{
     CheckContext, owner, table_columns,
-    tables::{Spot, failed, unsaved, write},
+    tables::{Spot, failed, found_columns, may_ask, unsaved, write},
     tags,
 };
 use crate::lake::{
@@ -105,6 +105,10 @@ async fn source_table(
 ) -> Option<(Vec<Column>, RemoteTable)> {
     let name = spot.name;
     let known = spot.known.map(|known| known.body.columns.clone()).unwrap_or_default();
+    if !may_ask(cx, spot) {
+        let remote = spot.known.and_then(|known| known.body.remote.clone())?;
+        return Some((known, remote));
+    }
     match cx
         .inspector
         .describe(&unsaved(spot.connection), &name.database, &name.table)
@@ -116,7 +120,7 @@ async fn source_table(
             source_id,
             columns,
         })) => Some((
-            table_columns::found(&columns, &known),
+            found_columns(cx, spot, &columns),
             RemoteTable {
                 database,
                 table,

@@ -5,10 +5,12 @@ use lakegate_catalog::{
     governance::{BoundColumn, ColumnMask, DataFilter, FilterColumns, TagKey},
     id::ObjectId,
     name::{TableName, split_name},
-    object::Stored,
+    object::{Kind, Stored},
     relation::Table,
 };
+use lakegate_policy::Action;
 use lakegate_query::{
+    entities::ObjectRef,
     govern::{
         column_mask::{self, MaskProblem},
         row_filter::{self, FilterProblemKind},
@@ -16,9 +18,10 @@ use lakegate_query::{
     type_name::{parse_type, type_text},
 };
 
-use super::{plain, same};
+use super::{CheckContext, plain, same};
 use crate::lake::{
     draft::{Draft, Seat},
+    judge::Asked,
     model::{Entry, FilterEntry, FilterOf, MaskEntry, MaskOf, TagEntry},
     problem::{Place, Problem, suggestion},
 };
@@ -80,7 +83,7 @@ fn table(draft: &Draft, name: &str) -> Option<std::sync::Arc<Stored<Table>>> {
         .map(|path| path.table)
 }
 
-pub(super) fn filters(draft: &mut Draft, filters: &[FilterOf]) {
+pub(super) fn filters(cx: &CheckContext<'_>, draft: &mut Draft, filters: &[FilterOf]) {
     for FilterOf {
         table: name,
         filter: entry,
@@ -93,11 +96,17 @@ pub(super) fn filters(draft: &mut Draft, filters: &[FilterOf]) {
             .into_iter()
             .find(|filter| filter.name.eq_ignore_ascii_case(&entry.name))
             .cloned();
+        let kept = known
+            .as_ref()
+            .is_some_and(|known| same(draft.stored().filter(known), &entry.body));
+        if !admits(cx, draft, (Kind::DataFilter, name), entry, kept) {
+            continue;
+        }
         if let Some(known) = &known {
             draft.claim(known, &entry.place, false);
-            if same(draft.stored().filter(known), &entry.body) && !draft.reshaped.contains(&table.id) {
-                continue;
-            }
+        }
+        if kept && !draft.reshaped.contains(&table.id) {
+            continue;
         }
         if !plain(draft, &entry.name, &entry.place, "data filter") {
             continue;
@@ -119,6 +128,26 @@ pub(super) fn filters(draft: &mut Draft, filters: &[FilterOf]) {
         };
         draft.write(known.as_deref(), &seat, body);
     }
+}
+
+/// Filters and masks belong to the policies, whoever owns the table.
+fn admits<E>(
+    cx: &CheckContext<'_>,
+    draft: &mut Draft,
+    (kind, owner): (Kind, &str),
+    entry: &Entry<E>,
+    same: bool,
+) -> bool {
+    let name = format!("{owner}/{}", entry.name);
+    let asked = Asked {
+        kind,
+        name: &name,
+        place: &entry.place,
+        known: None,
+        same,
+    };
+    cx.judge
+        .admits(draft, asked, &[(Action::ManagePolicy, ObjectRef::policy_store())])
 }
 
 /// Checks the condition and binds the columns that it reads.
@@ -214,7 +243,7 @@ fn column_id(draft: &mut Draft, table: &Stored<Table>, name: &str, column: &str,
     id
 }
 
-pub(super) fn masks(draft: &mut Draft, masks: &[MaskOf]) {
+pub(super) fn masks(cx: &CheckContext<'_>, draft: &mut Draft, masks: &[MaskOf]) {
     for MaskOf {
         table: name,
         column,
@@ -231,11 +260,17 @@ pub(super) fn masks(draft: &mut Draft, masks: &[MaskOf]) {
             .into_iter()
             .find(|mask| mask.name.eq_ignore_ascii_case(&entry.name))
             .cloned();
+        let kept = known
+            .as_ref()
+            .is_some_and(|known| same(draft.stored().mask(known), &entry.body));
+        if !admits(cx, draft, (Kind::ColumnMask, &format!("{name}.{column}")), entry, kept) {
+            continue;
+        }
         if let Some(known) = &known {
             draft.claim(known, &entry.place, false);
-            if same(draft.stored().mask(known), &entry.body) && !draft.reshaped.contains(&table.id) {
-                continue;
-            }
+        }
+        if kept && !draft.reshaped.contains(&table.id) {
+            continue;
         }
         if !plain(draft, &entry.name, &entry.place, "column mask") {
             continue;

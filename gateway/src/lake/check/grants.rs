@@ -5,14 +5,16 @@ use std::{collections::HashMap, sync::Arc};
 use lakegate_catalog::{
     id::ObjectId,
     identity::{Grant, GrantObject, Grantee, Role, User},
-    object::Stored,
+    object::{Kind, Stored},
 };
 use lakegate_policy::{Privilege, privilege_applies};
+use lakegate_query::entities::ObjectRef;
 
 use super::{CheckContext, unknown};
 use crate::lake::{
     draft::{Draft, Seat},
     entry::RESOURCES,
+    judge::{Asked, GrantWish, Judge, refuse},
     model::{Entry, GrantEntry},
     problem::{Place, Problem, suggestion},
 };
@@ -26,12 +28,29 @@ pub(super) fn grants(cx: &CheckContext<'_>, draft: &mut Draft, entries: &[Entry<
         .collect();
     let mut seen: HashMap<String, Place> = HashMap::new();
     for entry in entries {
-        let to = grantee(draft, &entry.body.to, entry.at(&["to"]));
-        let object = object(draft, &entry.body.resource, entry.at(&["resource"]));
-        let (Some(to), Some(object)) = (to, object) else {
+        let receiver = resolved(draft, &entry.body.to);
+        let known_privileges = |draft: &mut Draft| {
             for privilege in &entry.body.privileges {
                 exists(draft, entry, privilege);
             }
+        };
+        let object = match found(cx, draft, entry, receiver.as_ref()) {
+            Some(object) => object,
+            None => {
+                // What is said of the receiver is only for who may grant.
+                if matches!(cx.judge, Judge::Operator) {
+                    grantee(draft, &entry.body.to, entry.at(&["to"]));
+                }
+                missing(draft, &entry.body.resource, entry.at(&["resource"]));
+                known_privileges(draft);
+                continue;
+            }
+        };
+        if !admitted(cx, draft, entry, receiver.as_ref(), &object) {
+            continue;
+        }
+        let Some(to) = grantee(draft, &entry.body.to, entry.at(&["to"])) else {
+            known_privileges(draft);
             continue;
         };
         if entry.body.privileges.is_empty() {
@@ -63,6 +82,115 @@ pub(super) fn grants(cx: &CheckContext<'_>, draft: &mut Draft, entries: &[Entry<
             grant(draft, &entry.place, stored.remove(&name), &name, body);
         }
     }
+}
+
+/// Who an entry means, if they are there.
+fn resolved(draft: &Draft, to: &str) -> Option<Grantee> {
+    match to.split_once(':')? {
+        ("user", name) => draft.after.resolve("User", name).map(Grantee::User),
+        ("role", name) => draft.after.resolve("Role", name).map(Grantee::Role),
+        _ => None,
+    }
+}
+
+/// What an entry means: something that the applier may know, or may grant.
+fn found(
+    cx: &CheckContext<'_>,
+    draft: &Draft,
+    entry: &Entry<GrantEntry>,
+    receiver: Option<&Grantee>,
+) -> Option<GrantObject> {
+    let (kind, name) = entry.body.resource.split_once(':')?;
+    let (_, entity_type) = RESOURCES.iter().find(|(word, _)| *word == kind)?;
+    let object = |id: ObjectId| GrantObject {
+        entity_type: (*entity_type).to_owned(),
+        id,
+    };
+    let hidden = || cx.judge.whole()?.resolve(entity_type, name);
+    let seen = draft.after.resolve(entity_type, name);
+    let known = |id: &ObjectId| {
+        let kind = Kind::ALL
+            .into_iter()
+            .find(|kind| kind.entity_type() == Some(*entity_type));
+        let new = draft.before.name_of(entity_type, id.as_str()).is_none();
+        let listed = ["Catalog", "Database", "Table", "Column", "TagKey"].contains(entity_type);
+        new || listed || kind.is_none_or(|kind| cx.judge.sees(kind, id))
+    };
+    let object = object(seen.clone().or_else(hidden)?);
+    let may_know = seen.is_some_and(|id| known(&id));
+    let mut privileges = entry.body.privileges.iter();
+    (may_know || privileges.any(|privilege| may_grant(cx, draft, (entry, privilege), receiver, &object)))
+        .then_some(object)
+}
+
+/// May all of the entry be granted, or is it granted already? Asked before it is said whether the receiver is there.
+fn admitted(
+    cx: &CheckContext<'_>,
+    draft: &mut Draft,
+    entry: &Entry<GrantEntry>,
+    receiver: Option<&Grantee>,
+    object: &GrantObject,
+) -> bool {
+    let kept = |draft: &Draft, privilege: &str| {
+        let name = receiver.map(|to| name(to, privilege, object));
+        let known = draft
+            .after
+            .grants
+            .iter()
+            .find(|grant| Some(&grant.name) == name.as_ref());
+        known.is_some_and(|known| {
+            known.body.with_grant_option == entry.body.with_grant_option
+                && known.body.expires == entry.body.expires
+                && cx.judge.sees(Kind::Grant, &known.id)
+        })
+    };
+    let refused: Vec<&String> = entry
+        .body
+        .privileges
+        .iter()
+        .filter(|privilege| privilege.parse::<Privilege>().is_ok() && privilege_applies(privilege, &object.entity_type))
+        .filter(|privilege| !kept(draft, privilege) && !may_grant(cx, draft, (entry, privilege), receiver, object))
+        .collect();
+    for privilege in &refused {
+        let name = format!("{privilege} on {} to {}", entry.body.resource, entry.body.to);
+        let asked = Asked {
+            kind: Kind::Grant,
+            name: &name,
+            place: &entry.place,
+            known: None,
+            same: false,
+        };
+        refuse(draft, asked);
+    }
+    refused.is_empty()
+}
+
+fn may_grant(
+    cx: &CheckContext<'_>,
+    draft: &Draft,
+    (entry, privilege): (&Entry<GrantEntry>, &str),
+    receiver: Option<&Grantee>,
+    object: &GrantObject,
+) -> bool {
+    // What the same lake makes has no entity yet, and a location is no object: the right to grant on everything is needed.
+    let stored = cx.judge.whole().unwrap_or(&draft.before);
+    let known = matches!(object.entity_type.as_str(), "Tenant" | "PolicyStore")
+        || stored.name_of(&object.entity_type, object.id.as_str()).is_some();
+    let target = if known && object.entity_type != "DataLocation" {
+        ObjectRef::new(&object.entity_type, object.id.as_str())
+    } else {
+        ObjectRef::tenant()
+    };
+    let wish = GrantWish {
+        privilege,
+        grantee_role: match receiver {
+            Some(Grantee::Role(id)) => Some(id),
+            Some(Grantee::User(_)) | None => None,
+        },
+        with_grant_option: entry.body.with_grant_option,
+        expires_ms: entry.body.expires.map(|end| end.timestamp_millis()),
+    };
+    cx.judge.may_grant(wish, &target)
 }
 
 /// The name of a grant: what makes it unique.
@@ -111,7 +239,8 @@ fn grantee(draft: &mut Draft, to: &str, place: &Place) -> Option<Grantee> {
     None
 }
 
-fn object(draft: &mut Draft, resource: &str, place: &Place) -> Option<GrantObject> {
+/// Says what is wrong with the object of a grant, which is missing or hidden.
+fn missing(draft: &mut Draft, resource: &str, place: &Place) {
     let (kind, name) = resource.split_once(':').unwrap_or(("", resource));
     let Some((_, entity_type)) = RESOURCES.iter().find(|(word, _)| *word == kind) else {
         let words = RESOURCES.iter().map(|(word, _)| *word);
@@ -120,16 +249,15 @@ fn object(draft: &mut Draft, resource: &str, place: &Place) -> Option<GrantObjec
             format!("`{resource}` does not begin with a kind"),
             format!("write `kind:name`; {}", suggestion(kind, words)),
         );
-        return None;
+        return;
     };
     if *entity_type == "View" && draft.after.views.is_empty() {
         if !draft.excuses("View", name) {
             draft.problems.push(Problem::not_supported(place, "a grant on a view"));
         }
-        return None;
+        return;
     }
-    let id: Option<ObjectId> = draft.after.resolve(entity_type, name);
-    if id.is_none() && !draft.excuses(entity_type, name) {
+    if !draft.excuses(entity_type, name) {
         let form = match *entity_type {
             "DataFilter" => "filter:CATALOG.DATABASE.TABLE/FILTER",
             "ColumnMask" => "mask:CATALOG.DATABASE.TABLE.COLUMN/MASK",
@@ -141,10 +269,6 @@ fn object(draft: &mut Draft, resource: &str, place: &Place) -> Option<GrantObjec
         let remedy = format!("name one that exists or is declared in this lake, as `{form}`");
         draft.invalid(place, format!("{kind} `{name}` does not exist"), remedy);
     }
-    id.map(|id| GrantObject {
-        entity_type: (*entity_type).to_owned(),
-        id,
-    })
 }
 
 /// Where the text has a privilege.

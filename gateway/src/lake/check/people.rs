@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{CheckContext, plain, role, same, unknown};
+use super::{CheckContext, asked, plain, role, same, unknown};
 use crate::{
     auth::api_key::hmac_hex,
     lake::{
         draft::{Draft, Seat},
+        judge::manage,
         model::{Entry, KeyEntry, RoleEntry, UserEntry, WorkgroupEntry},
         problem::Place,
     },
@@ -14,18 +15,32 @@ use crate::{
 use lakegate_catalog::{
     id::ObjectId,
     identity::{Key, Role, User, Workgroup},
+    object::{Kind, Stored},
 };
+use lakegate_policy::Action;
+use lakegate_query::entities::ObjectRef;
 
-pub(super) fn roles(draft: &mut Draft, entries: &[Entry<RoleEntry>]) {
+pub(super) fn roles(cx: &CheckContext<'_>, draft: &mut Draft, entries: &[Entry<RoleEntry>]) {
     // Every name first, so that roles may refer to each other.
     let mut changed = Vec::new();
     for entry in entries {
         let known = draft.after.find_role(&entry.name).cloned();
+        let kept = known
+            .as_ref()
+            .is_some_and(|known| same(draft.stored().role(known), &entry.body));
+        let id = known.as_ref().map(|known| &known.id);
+        let asked = asked(Kind::Role, entry, id, kept);
+        if !cx
+            .judge
+            .admits(draft, asked, &manage(Action::ManageIdentity, Kind::Role, id))
+        {
+            continue;
+        }
         if let Some(known) = &known {
             draft.claim(known, &entry.place, false);
-            if same(draft.stored().role(known), &entry.body) {
-                continue;
-            }
+        }
+        if kept {
+            continue;
         }
         if plain(draft, &entry.name, &entry.place, "role") {
             let name = known.as_ref().map_or(entry.name.as_str(), |known| known.name.as_str());
@@ -110,14 +125,25 @@ fn place_of<E>(entry: &Entry<E>, key: &str, name: &str) -> Place {
     item.map_or_else(|| entry.at(&[key]).clone(), |item| item.place.clone())
 }
 
-pub(super) fn users(draft: &mut Draft, entries: &[Entry<UserEntry>]) {
+pub(super) fn users(cx: &CheckContext<'_>, draft: &mut Draft, entries: &[Entry<UserEntry>]) {
     for entry in entries {
         let known = draft.after.find_user(&entry.name).cloned();
+        let kept = known
+            .as_ref()
+            .is_some_and(|known| same(draft.stored().user(known), &entry.body));
+        let id = known.as_ref().map(|known| &known.id);
+        let asked = asked(Kind::User, entry, id, kept);
+        if !cx
+            .judge
+            .admits(draft, asked, &manage(Action::ManageIdentity, Kind::User, id))
+        {
+            continue;
+        }
         if let Some(known) = &known {
             draft.claim(known, &entry.place, false);
-            if same(draft.stored().user(known), &entry.body) {
-                continue;
-            }
+        }
+        if kept {
+            continue;
         }
         if !plain(draft, &entry.name, &entry.place, "user") {
             continue;
@@ -171,21 +197,35 @@ fn subjects(draft: &mut Draft, entry: &Entry<UserEntry>, own: Option<&ObjectId>)
         if let Some(other) = other.map(|user| user.name.clone()) {
             draft.invalid(
                 &place,
-                format!("subject `{subject}` belongs to user `{other}` already"),
+                match draft.lists_names {
+                    true => format!("subject `{subject}` belongs to user `{other}` already"),
+                    false => format!("subject `{subject}` belongs to another user already"),
+                },
                 "a token proves one user",
             );
         }
     }
 }
 
-pub(super) fn workgroups(draft: &mut Draft, entries: &[Entry<WorkgroupEntry>]) {
+pub(super) fn workgroups(cx: &CheckContext<'_>, draft: &mut Draft, entries: &[Entry<WorkgroupEntry>]) {
     for entry in entries {
         let known = draft.after.find_workgroup(&entry.name).cloned();
+        let kept = known
+            .as_ref()
+            .is_some_and(|known| same(draft.stored().workgroup(known), &entry.body));
+        let id = known.as_ref().map(|known| &known.id);
+        let asked = asked(Kind::Workgroup, entry, id, kept);
+        if !cx
+            .judge
+            .admits(draft, asked, &manage(Action::ManageWorkgroup, Kind::Workgroup, id))
+        {
+            continue;
+        }
         if let Some(known) = &known {
             draft.claim(known, &entry.place, false);
-            if same(draft.stored().workgroup(known), &entry.body) {
-                continue;
-            }
+        }
+        if kept {
+            continue;
         }
         if !plain(draft, &entry.name, &entry.place, "workgroup") {
             continue;
@@ -237,10 +277,18 @@ fn is_price(text: &str) -> bool {
 pub(super) fn keys(cx: &CheckContext<'_>, draft: &mut Draft, entries: &[Entry<KeyEntry>]) {
     for entry in entries {
         let known = draft.after.find_key(&entry.name).cloned();
-        let mut unchanged = false;
+        let unchanged = known
+            .as_ref()
+            .is_some_and(|known| same(draft.stored().key(known), &entry.body));
+        if !admits_key(cx, draft, entry, known.as_deref(), unchanged) {
+            continue;
+        }
         if let Some(known) = &known {
             draft.claim(known, &entry.place, false);
-            unchanged = same(draft.stored().key(known), &entry.body);
+            // What is not changed is resolved again only for who may give it.
+            if unchanged && !may_give_secret(cx, &known.body.user) {
+                continue;
+            }
         }
         if !unchanged && draft.after.resolve("User", &entry.body.user).is_none() {
             unknown::<User>(draft, "user", &entry.body.user, entry.at(&["user"]));
@@ -280,6 +328,31 @@ pub(super) fn keys(cx: &CheckContext<'_>, draft: &mut Draft, entries: &[Entry<Ke
     }
 }
 
+/// A key of one's own needs no right. That of another user does, and so does a secret by reference: resolving one tells
+/// whether it is there.
+fn admits_key(
+    cx: &CheckContext<'_>,
+    draft: &mut Draft,
+    entry: &Entry<KeyEntry>,
+    known: Option<&Stored<Key>>,
+    unchanged: bool,
+) -> bool {
+    let user = draft.after.resolve("User", &entry.body.user);
+    let own = |user: &ObjectId| cx.judge.is(user);
+    let free = entry.body.secret.is_none()
+        && user.as_ref().is_some_and(own)
+        && known.is_none_or(|known| own(&known.body.user));
+    let asked = asked(Kind::Key, entry, known.map(|known| &known.id), unchanged);
+    free || cx
+        .judge
+        .admits(draft, asked, &manage(Action::ManageIdentity, Kind::User, user.as_ref()))
+}
+
+fn may_give_secret(cx: &CheckContext<'_>, user: &ObjectId) -> bool {
+    cx.judge
+        .may(Action::ManageIdentity, &ObjectRef::new("User", user.as_str()))
+}
+
 fn key(draft: &mut Draft, entry: &Entry<KeyEntry>, hmac: String) {
     let known = draft.after.find_key(&entry.name).cloned();
     let own = known.as_ref().map(|known| known.id.clone());
@@ -289,11 +362,11 @@ fn key(draft: &mut Draft, entry: &Entry<KeyEntry>, hmac: String) {
         .iter()
         .find(|key| key.body.hmac == hmac && Some(&key.id) != own.as_ref());
     if let Some(twin) = twin.map(|key| key.name.clone()) {
-        draft.invalid(
-            entry.at(&["secret"]),
-            format!("keys `{}` and `{twin}` have the same secret", entry.name),
-            "give each its own",
-        );
+        let message = match draft.lists_names {
+            true => format!("keys `{}` and `{twin}` have the same secret", entry.name),
+            false => format!("key `{}` and another one have the same secret", entry.name),
+        };
+        draft.invalid(entry.at(&["secret"]), message, "give each its own");
         return;
     }
     // One that is not there was told.

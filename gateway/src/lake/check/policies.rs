@@ -4,10 +4,11 @@ use std::{cell::Cell, collections::HashMap, sync::Arc};
 
 use lakegate_catalog::{governance::Policy, object::Kind};
 use lakegate_policy::{
-    NameResolver, PolicyProblem, PolicyText, Statement, lints, resolve_names, split_policies, validate,
+    Action, NameResolver, PolicyProblem, PolicyText, Statement, lints, resolve_names, split_policies, validate,
 };
+use lakegate_query::entities::ObjectRef;
 
-use super::{plain, same};
+use super::{CheckContext, asked, plain, same};
 use crate::lake::{
     draft::{Draft, Seat},
     entry::Names,
@@ -16,16 +17,25 @@ use crate::lake::{
     read::policy_message,
 };
 
-pub(super) fn policies(draft: &mut Draft, entries: &[Entry<PolicyEntry>]) {
+pub(super) fn policies(cx: &CheckContext<'_>, draft: &mut Draft, entries: &[Entry<PolicyEntry>]) {
     let mut statements = HashMap::new();
     for entry in entries {
         let known = draft.after.find_policy(&entry.name).cloned();
+        let kept = known
+            .as_ref()
+            .is_some_and(|known| known.body.text == entry.body.text || same(draft.stored().policy(known), &entry.body));
+        let asked = asked(Kind::Policy, entry, known.as_ref().map(|known| &known.id), kept);
+        if !cx
+            .judge
+            .admits(draft, asked, &[(Action::ManagePolicy, ObjectRef::policy_store())])
+        {
+            continue;
+        }
         if let Some(known) = &known {
             draft.claim(known, &entry.place, false);
-            let shown = draft.stored().policy(known);
-            if known.body.text == entry.body.text || same(shown, &entry.body) {
-                continue;
-            }
+        }
+        if kept {
+            continue;
         }
         if !plain(draft, &entry.name, &entry.place, "policy") {
             continue;

@@ -4,13 +4,17 @@ use std::path::{Component, Path, PathBuf};
 
 use lakegate_catalog::{
     connection::Connection,
+    object::Kind,
     relation::{Catalog, Database},
 };
 use lakegate_connectors::option::{OptionPlace, OptionProblem, OptionProblemKind};
+use lakegate_policy::Action;
+use lakegate_query::entities::ObjectRef;
 
-use super::{CheckContext, dotted, owner, plain, same, tags, unknown};
+use super::{CheckContext, asked, dotted, made_in, owner, plain, same, tags, unknown};
 use crate::lake::{
     draft::{Draft, Seat},
+    judge::{alter, manage},
     model::{CatalogEntry, ConnectionEntry, DatabaseEntry, Entry},
     problem::{Place, Problem, suggestion},
 };
@@ -36,12 +40,23 @@ pub(super) fn connections(cx: &CheckContext<'_>, draft: &mut Draft, entries: &[E
             .filter(|_| cx.operator && is_relative(&entry.body));
         let directory = directory.map(|path| path.to_string_lossy().into_owned());
         let known = draft.after.find_connection(&entry.name).cloned();
+        let kept = known.as_ref().is_some_and(|known| {
+            let moved = cx.operator && known.body.directory != directory;
+            same(draft.stored().connection(known), &entry.body) && !moved
+        });
+        let id = known.as_ref().map(|known| &known.id);
+        let asked = asked(Kind::Connection, entry, id, kept);
+        if !cx
+            .judge
+            .admits(draft, asked, &manage(Action::ManageConnection, Kind::Connection, id))
+        {
+            continue;
+        }
         if let Some(known) = &known {
             draft.claim(known, &entry.place, false);
-            let moved = cx.operator && known.body.directory != directory;
-            if same(draft.stored().connection(known), &entry.body) && !moved {
-                continue;
-            }
+        }
+        if kept {
+            continue;
         }
         local_path(cx, draft, entry);
         if !plain(draft, &entry.name, &entry.place, "connection") || !options(cx, draft, entry) {
@@ -208,11 +223,18 @@ fn normal(path: &Path) -> PathBuf {
 pub(super) fn catalogs(cx: &CheckContext<'_>, draft: &mut Draft, entries: &[Entry<CatalogEntry>]) {
     for entry in entries {
         let known = draft.after.find_catalog(&entry.name).cloned();
+        let kept = known
+            .as_ref()
+            .is_some_and(|known| same(draft.stored().catalog(known), &entry.body));
         if let Some(known) = &known {
-            draft.claim(known, &entry.place, false);
-            if same(draft.stored().catalog(known), &entry.body) {
+            let asked = asked(Kind::Catalog, entry, Some(&known.id), kept);
+            if !cx.judge.admits(draft, asked, &alter("Catalog", &known.id)) {
                 continue;
             }
+            draft.claim(known, &entry.place, false);
+        }
+        if kept {
+            continue;
         }
         if !plain(draft, &entry.name, &entry.place, "catalog") {
             continue;
@@ -223,6 +245,16 @@ pub(super) fn catalogs(cx: &CheckContext<'_>, draft: &mut Draft, entries: &[Entr
             unknown::<Connection>(draft, "connection", &entry.body.connection, &place);
             continue;
         };
+        if known.is_none() && draft.before.connection(&connection.id).is_some() {
+            let asked = asked(Kind::Catalog, entry, None, false);
+            let create = (
+                Action::CreateCatalog,
+                ObjectRef::new("Connection", connection.id.as_str()),
+            );
+            if !cx.judge.admits(draft, asked, &[create]) {
+                continue;
+            }
+        }
         if let Ok(connector) = cx.registry.connector(&connection.body.connector)
             && connector.spec().discovers != entry.body.discover
         {
@@ -286,7 +318,7 @@ fn one_default(draft: &mut Draft, entries: &[Entry<CatalogEntry>]) {
     }
 }
 
-pub(super) fn databases(draft: &mut Draft, entries: &[Entry<DatabaseEntry>]) {
+pub(super) fn databases(cx: &CheckContext<'_>, draft: &mut Draft, entries: &[Entry<DatabaseEntry>]) {
     for entry in entries {
         let Some(parts) = dotted(draft, &entry.name, 2, &entry.place, "database") else {
             continue;
@@ -297,11 +329,24 @@ pub(super) fn databases(draft: &mut Draft, entries: &[Entry<DatabaseEntry>]) {
             continue;
         };
         let known = draft.after.find_database(&catalog.name, name).cloned();
+        let kept = known
+            .as_ref()
+            .is_some_and(|known| same(draft.stored().database(known), &entry.body));
+        let asked = asked(Kind::Database, entry, known.as_ref().map(|known| &known.id), kept);
+        let questions = made_in(
+            draft,
+            "Database",
+            asked.known,
+            ("Catalog", Action::CreateDatabase, &catalog.id),
+        );
+        if questions.is_some_and(|questions| !cx.judge.admits(draft, asked, &questions)) {
+            continue;
+        }
         if let Some(known) = &known {
             draft.claim(known, &entry.place, known.body.discovered);
-            if same(draft.stored().database(known), &entry.body) {
-                continue;
-            }
+        }
+        if kept {
+            continue;
         }
         let discovered = catalog.body.discover;
         if let Some(location) = &entry.body.location {

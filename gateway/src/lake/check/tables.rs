@@ -7,20 +7,23 @@ use lakegate_catalog::{
     connection::Connection,
     id::ObjectId,
     name::TableName,
-    object::{LOCAL_LAKE, Stored},
+    object::{Kind, LOCAL_LAKE, Stored},
     relation::{AbsentPolicyColumns, Catalog, Column, PartitionMode, Table, TableFormat},
 };
 use lakegate_connectors::{
     files::{Format, FormatOptions},
     option::OptionProblemKind,
 };
+use lakegate_policy::Action;
+use lakegate_query::entities::ObjectRef;
 
 use super::{
-    CheckContext, discovered, dotted, owner, partitions, same, sources::location_is_name, table_columns, tags, unknown,
+    CheckContext, asked, discovered, dotted, made_in, owner, partitions, same, sources::location_is_name,
+    table_columns, tags, unknown,
 };
 use crate::lake::{
     draft::{Draft, Seat},
-    inspect::InspectError,
+    inspect::{FoundColumn, InspectError},
     model::{Canonical, ColumnsEntry, Entry, InferWord, Lake, PartitionWord, PartitionsEntry, TableEntry},
     problem::{Place, Problem, ProblemCode},
 };
@@ -47,13 +50,22 @@ pub(super) async fn table(cx: &CheckContext<'_>, draft: &mut Draft, lake: &Lake,
         if silent && !found && !draft.owns(known) {
             return;
         }
-        draft.claim(known, &entry.place, known.body.remote.is_some());
         if silent && known.body.remote.is_none() {
+            draft.claim(known, &entry.place, false);
             return;
         }
-        if unchanged(draft, known, &entry.body) {
-            return;
-        }
+    }
+    let kept = known.as_ref().is_some_and(|known| unchanged(draft, known, &entry.body));
+    let silent = entry.body == TableEntry::default();
+    let free = silent && kept;
+    if !free && !admitted(cx, draft, entry, (&catalog, database), (known.as_deref(), kept)) {
+        return;
+    }
+    if let Some(known) = &known {
+        draft.claim(known, &entry.place, known.body.remote.is_some());
+    }
+    if kept {
+        return;
     }
     let spot = Spot {
         catalog: &catalog,
@@ -66,6 +78,71 @@ pub(super) async fn table(cx: &CheckContext<'_>, draft: &mut Draft, lake: &Lake,
     } else {
         of_files(cx, draft, entry, &spot).await;
     }
+}
+
+/// May the applier say anything about the table? Making one of a source is governing it: that needs `Alter` on its catalog.
+fn admitted(
+    cx: &CheckContext<'_>,
+    draft: &mut Draft,
+    entry: &Entry<TableEntry>,
+    (catalog, database): (&Stored<Catalog>, &str),
+    (known, kept): (Option<&Stored<Table>>, bool),
+) -> bool {
+    let asked = asked(Kind::Table, entry, known.map(|known| &known.id), kept);
+    let place = if catalog.body.discover {
+        Some(("Catalog", Action::Alter, catalog.id.clone()))
+    } else {
+        let database = draft.after.find_database(&catalog.name, database);
+        database.map(|database| ("Database", Action::CreateTable, database.id.clone()))
+    };
+    let place = place.as_ref().map(|(entity, action, id)| (*entity, *action, id));
+    let questions = match place {
+        Some(place) => made_in(draft, "Table", asked.known, place),
+        None => None,
+    };
+    questions.is_none_or(|questions| cx.judge.admits(draft, asked, &questions))
+}
+
+/// May the source be asked for the applier? Who may only tag a stored table does not learn what has become of it.
+pub(super) fn may_ask(cx: &CheckContext<'_>, spot: &Spot<'_>) -> bool {
+    let known = spot.known.map(|known| ObjectRef::new("Table", known.id.as_str()));
+    known.is_none_or(|known| cx.judge.may(Action::Alter, &known))
+}
+
+/// Columns as a source has them: those that were stored keep their ids, and hidden ones are left out.
+pub(super) fn found_columns(cx: &CheckContext<'_>, spot: &Spot<'_>, found: &[FoundColumn]) -> Vec<Column> {
+    let whole = stored_columns(cx, spot);
+    let hidden = |column: &Column| {
+        let seen = spot
+            .known
+            .is_some_and(|known| known.body.columns.iter().any(|seen| seen.id == column.id));
+        !seen && whole.iter().any(|stored| stored.id == column.id)
+    };
+    let mut columns = table_columns::found(found, &whole);
+    columns.retain(|column| !hidden(column));
+    columns
+}
+
+/// All columns of the stored table, hidden ones too.
+fn stored_columns(cx: &CheckContext<'_>, spot: &Spot<'_>) -> Vec<Column> {
+    let whole = cx
+        .judge
+        .whole()
+        .zip(spot.known)
+        .and_then(|(whole, known)| whole.table(&known.id));
+    let stored = whole.or(spot.known);
+    stored.map(|stored| stored.body.columns.clone()).unwrap_or_default()
+}
+
+/// An absolute location is read only for who may register it. What is refused here is refused later.
+fn may_read(cx: &CheckContext<'_>, draft: &Draft, spot: &Spot<'_>, table: &Table) -> bool {
+    let absolute = |location: &&String| location.contains("://") || location.starts_with('/');
+    let location = table.location.as_ref().filter(absolute);
+    let stored = draft.before.connection(&spot.connection.id).is_some();
+    location.filter(|_| stored).is_none_or(|location| {
+        let object = ObjectRef::location(location, spot.connection.id.as_str());
+        cx.judge.may(Action::RegisterTable, &object)
+    })
 }
 
 /// Where a table is to be.
@@ -136,17 +213,21 @@ async fn of_files(cx: &CheckContext<'_>, draft: &mut Draft, entry: &Entry<TableE
         draft
             .problems
             .push(Problem::not_supported(entry.at(&["columns"]), feature));
+    } else if inferred && !(may_ask(cx, spot) && may_read(cx, draft, spot, &table)) {
+        table.columns = known.clone();
     } else if inferred {
         let found = cx
             .inspector
             .infer(&unsaved(spot.connection), database.body.location.as_deref(), &table)
             .await;
         match found {
-            Ok(found) => infer(draft, entry, &mut table, &found, &known),
+            Ok(columns) => infer(draft, entry, &mut table, found_columns(cx, spot, &columns)),
             Err(error) => return failed(draft, entry.at(&["columns"]), &entry.name, &error),
         }
     }
-    if !inferred && table.columns.iter().all(|column| column.partition) {
+    let none = table.columns.iter().all(|column| column.partition);
+    let hidden = stored_columns(cx, spot).len() > known.len();
+    if !inferred && none && !hidden {
         draft.invalid(
             entry.at(&["columns"]),
             format!("table `{}` has no columns", entry.name),
@@ -240,15 +321,8 @@ fn options(draft: &mut Draft, entry: &Entry<TableEntry>, format: TableFormat) {
     }
 }
 
-fn infer(
-    draft: &mut Draft,
-    entry: &Entry<TableEntry>,
-    table: &mut Table,
-    found: &[crate::lake::inspect::FoundColumn],
-    known: &[Column],
-) {
+fn infer(draft: &mut Draft, entry: &Entry<TableEntry>, table: &mut Table, mut columns: Vec<Column>) {
     let partition: Vec<Column> = std::mem::take(&mut table.columns);
-    let mut columns = table_columns::found(found, known);
     columns.retain(|column| !partition.iter().any(|partition| partition.name == column.name));
     let said = columns
         .iter()

@@ -1,0 +1,5 @@
+//! Usage: what can be done?
+
+// sorted: start
+pub mod list;
+// sorted: end
