@@ -17,7 +17,9 @@ mod interference;
 mod leaks;
 mod names;
 
+mod guards;
 mod plain;
+mod revocation;
 
 mod csv;
 mod deadline;
