@@ -34,10 +34,10 @@ use crate::{
     trace::{figure, stage},
 };
 
-/// Times that the final state is tried to be stored while the caller waits.
-const END_ATTEMPTS: u32 = 6;
-/// Between two more tries after that.
-const END_PAUSE: Duration = Duration::from_secs(1);
+/// How long the caller waits for the final state to be stored, beside one try.
+const END_PATIENCE: Duration = Duration::from_secs(2);
+/// Between two tries.
+const END_PAUSE: Duration = Duration::from_millis(200);
 
 /// What a streaming caller is sent.
 #[derive(Debug)]
@@ -461,25 +461,33 @@ async fn end(inner: &Arc<Inner>, cx: &QueryContext, result: &Result<()>, outcome
 
 /// Stores the final state; if the store is away for longer than the caller can wait, as soon as it is back.
 async fn store_end(inner: &Arc<Inner>, ended: QueryEnd, events: Vec<AuditEvent>, succeeded: bool) -> Result<()> {
-    for attempt in 1..=END_ATTEMPTS {
+    let began = Instant::now();
+    loop {
         match inner.store.end_query(&ended, &events).await {
-            // Somebody else has said that it ended: the caller is told no other story than the record.
-            Ok(false) if succeeded => {
-                return Err(QueryError::new(
-                    ErrorCode::ServerLost,
-                    "the query was given up for lost while it ran",
-                ));
-            }
+            Ok(false) if succeeded => return not_lost(inner, &ended).await,
             Ok(_) => return Ok(()),
-            Err(error) if attempt == END_ATTEMPTS => {
+            Err(error) if began.elapsed() >= END_PATIENCE => {
                 tracing::error!(query_id = %ended.id, %error, "the final state cannot be stored yet");
                 inner.spawn(store_end_later(Arc::clone(inner), ended, events))?;
                 return Err(inner.audit_failed(error));
             }
-            Err(_) => tokio::time::sleep(Duration::from_millis(50 << attempt)).await,
+            Err(_) => tokio::time::sleep(END_PAUSE).await,
         }
     }
-    Ok(())
+}
+
+/// The query had ended already: by an earlier try whose answer was lost, or because this node was given up for lost. The
+/// caller is told no other story than the record.
+async fn not_lost(inner: &Inner, ended: &QueryEnd) -> Result<()> {
+    let record = inner.store.find_query(&ended.id).await.map_err(crate::store_error)?;
+    if record.is_some_and(|record| record.state == ended.state) {
+        Ok(())
+    } else {
+        Err(QueryError::new(
+            ErrorCode::ServerLost,
+            "the query was given up for lost while it ran",
+        ))
+    }
 }
 
 /// Goes on until the store takes it: no record stays open while its server lives.
