@@ -80,6 +80,19 @@ pub struct ResultLocation {
     pub rows: u64,
     pub bytes: u64,
     pub expires_at: DateTime<Utc>,
+    /// Absent: not known, and so never the same again.
+    #[serde(default)]
+    pub decisions: Option<Decisions>,
+}
+
+/// What the rows of a result were decided by, to be decided again whenever they are fetched. Digests in hex.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Decisions {
+    /// By table id: what the submitter saw of it.
+    pub tables: BTreeMap<String, String>,
+    /// What the submitter saw of names, where the statement tells names.
+    #[serde(default)]
+    pub names: Option<String>,
 }
 
 /// One query, from submission to its final state.

@@ -10,6 +10,7 @@ mod figures;
 mod history;
 mod idempotency;
 mod integrity;
+mod lease;
 mod ledger;
 mod migrate;
 mod object;
@@ -32,6 +33,7 @@ use self::{
 pub use self::{
     connect::{Dialect, StoreOptions},
     figures::StoreFigures,
+    lease::{LEASE, Renewal},
     migrate::{MigrationReport, MigrationStatus},
 };
 use crate::{error::Result, snapshot::Snapshot};

@@ -8,6 +8,8 @@
 mod audit;
 #[path = "store/changes.rs"]
 mod changes;
+#[path = "store/leases.rs"]
+mod leases;
 #[path = "store/make.rs"]
 mod make;
 #[path = "store/place.rs"]
@@ -61,6 +63,8 @@ suite! {
     changes::one_object_is_named_once,
     changes::one_store_serves_many_writers,
     changes::retired_tables_give_up_their_name,
+    leases::a_lease_is_kept_until_it_lapses,
+    leases::a_node_with_a_lease_is_not_lost,
     queries::a_key_is_answered_once,
     queries::a_key_is_stored_with_its_effect,
     queries::a_query_ends_once,

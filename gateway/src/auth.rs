@@ -45,6 +45,8 @@ pub struct Origin {
 #[derive(Debug)]
 pub(crate) struct Proof {
     pub(crate) user: Arc<Stored<User>>,
+    /// The API key that proved it, if one did.
+    pub(crate) key: Option<ObjectId>,
     pub(crate) method: &'static str,
     pub(crate) mfa: bool,
     pub(crate) auth_age_ms: Option<i64>,
@@ -83,7 +85,7 @@ impl Authenticator {
     /// Why not: for the audit and the metrics only. The caller always gets the same refusal.
     pub async fn authenticate(&self, headers: &HeaderMap, origin: &Origin) -> Result<Caller, Failure> {
         let token = bearer(headers)?;
-        let snapshot = self.store.snapshot().await.map_err(Failure::Store)?;
+        let snapshot = self.store.confirmed_snapshot().await.map_err(Failure::Store)?;
         let proof = match api_key::prove(&self.pepper, &snapshot, token) {
             Ok(proof) => proof,
             Err(Reason::UnknownKey) if oidc::looks_like_token(token) => self.prove_token(&snapshot, token).await?,
@@ -92,6 +94,7 @@ impl Authenticator {
         Ok(Caller {
             user: proof.user.id.clone(),
             name: proof.user.name.clone(),
+            key: proof.key,
             method: proof.method,
             ip: origin.ip,
             mfa: proof.mfa,

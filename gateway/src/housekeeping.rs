@@ -1,12 +1,18 @@
-//! What happens by itself while the server runs? Heartbeat, looks at the store and the key sets, and sweeping.
+//! What happens by itself while the server runs? Heartbeat, lease, looks at the store and the key sets, and sweeping.
 
 use std::time::Duration;
 
-use tokio::{task::JoinSet, time::sleep};
+use lakegate_catalog::{Dialect, LEASE, Renewal};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep},
+};
 
 use crate::{app::AppState, error::chain};
 
 const HEARTBEAT: Duration = Duration::from_secs(2);
+/// Between two renewals of the lease: several may fail before it lapses.
+const RENEWAL: Duration = Duration::from_secs(2);
 const STORE_LOOK: Duration = Duration::from_secs(2);
 const KEYS_LOOK: Duration = Duration::from_secs(15);
 const SWEEP: Duration = Duration::from_secs(600);
@@ -18,6 +24,7 @@ pub fn start(tasks: &mut JoinSet<()>, app: &AppState) {
     tasks.spawn(beat(app.clone()));
     tasks.spawn(look_at_store(app.clone()));
     tasks.spawn(look_at_keys(app.clone()));
+    tasks.spawn(hold_lease(app.clone()));
     tasks.spawn(sweep(app.clone()));
 }
 
@@ -51,6 +58,29 @@ async fn look_at_keys(app: AppState) {
             app.metrics.set_key_age(issuer, seconds);
         }
         sleep(KEYS_LOOK).await;
+    }
+}
+
+/// Says that this node is alive, and ends the queries of nodes that are not. An embedded store has one node only.
+async fn hold_lease(app: AppState) {
+    if app.store.dialect() == Dialect::Sqlite {
+        return;
+    }
+    let mut judging = Instant::now() + LEASE;
+    loop {
+        match app.store.renew_lease(LEASE).await {
+            // INVARIANT: whoever was away judges nobody before all others have had the time to renew: the store may have
+            // been away for all of them.
+            Ok(Renewal::Taken) => judging = Instant::now() + LEASE,
+            Ok(Renewal::Kept) if Instant::now() >= judging => match app.queries.end_lost().await {
+                Ok(0) => {}
+                Ok(lost) => tracing::warn!(lost, "queries of nodes that are gone were ended as lost"),
+                Err(error) => tracing::warn!(cause = %error.log_text(), "lost queries cannot be looked for"),
+            },
+            Ok(Renewal::Kept) => {}
+            Err(error) => tracing::warn!(error = %chain(&error), "the lease of this node cannot be renewed"),
+        }
+        sleep(RENEWAL).await;
     }
 }
 

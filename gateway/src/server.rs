@@ -130,6 +130,9 @@ pub async fn serve(start: Start) -> Result<(), StartError> {
     drain(&app, &close, open, &mut signals).await;
     drop(ready_file);
     background.shutdown().await;
+    if let Err(error) = app.store.release_lease().await {
+        tracing::warn!(error = %chain(&error), "the lease was not given back: it lapses");
+    }
     app.store.close().await;
     tracing::info!("stopped");
     telling.stop();
@@ -194,6 +197,7 @@ pub async fn assemble(
         query_memory_bytes: config.query.memory_of_one(),
         threads: config.query.computing_threads(),
         timeout: config.query.timeout,
+        max_policy_staleness: config.query.max_policy_staleness,
         result_bytes: config.query.result_bytes,
         spill_bytes: config.query.spill_bytes,
         billing: Billing {

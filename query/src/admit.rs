@@ -120,3 +120,20 @@ impl Admission {
         Ok(Arc::clone(group))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_of_an_older_snapshot_never_brings_the_old_number_back() {
+        let admission = Admission::default();
+        let wide = admission.group("w", 2, 5).unwrap();
+        assert!(Arc::ptr_eq(&wide, &admission.group("w", 2, 9).unwrap()));
+        let narrow = admission.group("w", 1, 10).unwrap();
+        assert_eq!((narrow.concurrency, narrow.slots.available_permits()), (1, 1));
+        // It was planned before the change, and comes after it.
+        assert!(Arc::ptr_eq(&narrow, &admission.group("w", 2, 9).unwrap()));
+        assert!(Arc::ptr_eq(&narrow, &admission.group("w", 1, 11).unwrap()));
+    }
+}

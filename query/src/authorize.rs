@@ -33,6 +33,8 @@ pub struct RelationGrant {
     pub digest: [u8; 32],
     /// As the digest, without the epoch: equal as long as nothing that matters has changed.
     pub decision: [u8; 32],
+    /// As the decision, without the versions of table and connection: what the caller may see, however it is reached.
+    pub sight: [u8; 32],
     /// Version of the snapshot and the policies.
     pub epoch: i64,
 }
@@ -162,7 +164,8 @@ fn decided(cx: &QueryContext, path: &TablePath) -> Result<RelationGrant, PolicyE
     let relation = || resource::uid("Table", table.id.as_str());
     let describe = ask(Action::Describe, relation());
     let read_stats = ask(Action::ReadStats, relation());
-    let decision = decision(cx, path, &access, read_stats.is_allowed());
+    let sight = sight(cx, path, &access);
+    let decision = decision(path, &sight, read_stats.is_allowed());
     let digest = digest(cx.snapshot.version, &decision);
     Ok(RelationGrant {
         path: path.clone(),
@@ -170,14 +173,14 @@ fn decided(cx: &QueryContext, path: &TablePath) -> Result<RelationGrant, PolicyE
         can_describe: describe.is_allowed(),
         read_stats: read_stats.is_allowed(),
         decision,
+        sight,
         digest,
         epoch: cx.snapshot.version,
     })
 }
 
-/// Covers what the caller may see of the table and all that it is computed from; equal under different epochs if nothing
-/// that matters has changed.
-fn decision(cx: &QueryContext, path: &TablePath, access: &Access, read_stats: bool) -> [u8; 32] {
+/// Covers what the caller may see of the table: rows, cells, and all filters and masks that say so.
+fn sight(cx: &QueryContext, path: &TablePath, access: &Access) -> [u8; 32] {
     let snapshot = &cx.snapshot;
     let filters: Vec<_> = snapshot
         .filters_of(&path.table.id)
@@ -194,12 +197,21 @@ fn decision(cx: &QueryContext, path: &TablePath, access: &Access, read_stats: bo
     let parts = serde_json::json!({
         "principal": cx.caller.user.as_str(),
         "user": user,
-        "table": [path.table.id.as_str(), path.table.version],
-        "connection": [path.connection.id.as_str(), path.connection.version],
+        "table": path.table.id.as_str(),
         "access": { "gate": access.gate, "select": access.select, "rows": access.rows, "restrictive": access.restrictive, "columns": access.columns },
-        "read_stats": read_stats,
         "filters": filters,
         "masks": masks,
+    });
+    Sha256::digest(parts.to_string().as_bytes()).into()
+}
+
+/// Covers all that a plan is made from; equal under different epochs if nothing that matters has changed.
+fn decision(path: &TablePath, sight: &[u8; 32], read_stats: bool) -> [u8; 32] {
+    let parts = serde_json::json!({
+        "sight": hex::encode(sight),
+        "table": path.table.version,
+        "connection": [path.connection.id.as_str(), path.connection.version.to_string()],
+        "read_stats": read_stats,
     });
     Sha256::digest(parts.to_string().as_bytes()).into()
 }

@@ -29,6 +29,8 @@ pub struct Caller {
     /// Id and name of the user.
     pub user: ObjectId,
     pub name: String,
+    /// The API key that proved it, if one did.
+    pub key: Option<ObjectId>,
     /// `api-key`, `oidc` or `internal`.
     pub method: &'static str,
     pub ip: IpAddr,
@@ -217,6 +219,7 @@ pub fn request_context(caller: &Caller) -> RequestContext {
 }
 
 /// One query's facts, fixed when it starts. First argument of every stage; an extension of the session.
+#[derive(Clone)]
 pub struct QueryContext {
     /// UUID text; the same in every door, log, audit event and ledger row.
     pub query: String,
@@ -275,13 +278,29 @@ impl QueryContext {
     /// The same query under a newer snapshot, before anything was decided.
     #[must_use]
     pub fn under(&self, snapshot: Arc<Snapshot>, policies: Arc<PolicySet>) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(self.copy(snapshot, policies, self.request.clone()))
+    }
+
+    /// What is to be decided when the query is decided again at `now`.
+    #[must_use]
+    pub fn again(&self, snapshot: Arc<Snapshot>, policies: Arc<PolicySet>, now: DateTime<Utc>) -> Self {
+        let elapsed = (now - self.now).num_milliseconds().max(0);
+        let request = RequestContext {
+            now: now.timestamp_millis(),
+            auth_age_ms: self.request.auth_age_ms.map(|age| age.saturating_add(elapsed)),
+            ..self.request.clone()
+        };
+        self.copy(snapshot, policies, request)
+    }
+
+    fn copy(&self, snapshot: Arc<Snapshot>, policies: Arc<PolicySet>, request: RequestContext) -> Self {
+        Self {
             query: self.query.clone(),
             caller: self.caller.clone(),
             workgroup: self.workgroup.clone(),
             snapshot,
             policies,
-            request: self.request.clone(),
+            request,
             deadline: self.deadline,
             cancel: self.cancel.clone(),
             limits: self.limits.clone(),
@@ -291,7 +310,7 @@ impl QueryContext {
             started: self.started,
             now: self.now,
             salt: self.salt,
-        })
+        }
     }
 
     /// Fails if the query was cancelled or its time is over.

@@ -87,7 +87,7 @@ codes! {
     NotSupported "NOT_SUPPORTED" NotSupported "this version does not implement the named feature"
     NumericOutOfRange "NUMERIC_VALUE_OUT_OF_RANGE" User "cast to a wider type before computing"
     PlanInvariant "PLAN_INVARIANT" Internal "an internal safety check stopped the query before it read anything: report the query id"
-    PolicyChanged "POLICY_CHANGED" Cancelled "permissions changed while the query ran: run it again"
+    PolicyChanged "POLICY_CHANGED" Cancelled "permissions changed while the query ran, or before its rows were fetched: run it again"
     PolicyInvalid "POLICY_INVALID" User "see the message: it names policy, line and column"
     QueryCancelled "USER_CANCELED" Cancelled "the query was cancelled on request"
     QueueFull "QUERY_QUEUE_FULL" Overload "wait as long as `Retry-After` says, or use another workgroup"

@@ -7,6 +7,7 @@ pub mod service;
 
 pub mod admit;
 pub mod authorize;
+pub mod decided;
 pub mod parameters;
 pub mod published;
 pub mod recheck;

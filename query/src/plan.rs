@@ -22,6 +22,7 @@ use crate::{
     authorize::{self, Attempt, RelationGrant},
     context::QueryContext,
     cooperate::cooperative,
+    decided::{Decided, Names},
     discover::Discovery,
     engine_error::{Phase, translate},
     entities::{Governor, ObjectRef},
@@ -66,7 +67,7 @@ pub struct Planned {
     /// The query under the snapshot that it was planned with.
     pub cx: Arc<QueryContext>,
     /// What was decided, to be decided again when the catalog changes.
-    pub grants: Vec<RelationGrant>,
+    pub decided: Decided,
     work: Work,
 }
 
@@ -119,9 +120,13 @@ pub async fn plan(planner: &Planner<'_>, statement: Statement, attempts: &Attemp
     if let StatementKind::Metadata(question) = &parsed.kind {
         let asked = planner.asked(&governor, &cx);
         let (schema, batches) = metadata::answer(&asked, question, &defaults, attempts).await?;
+        let decided = Decided {
+            grants: Vec::new(),
+            names: Some(Names::of(&cx.snapshot, &cx.caller)),
+        };
         return Ok(Planned {
             cx,
-            grants: Vec::new(),
+            decided,
             work: Work::Rows(schema, batches),
         });
     }
@@ -138,7 +143,11 @@ pub async fn plan(planner: &Planner<'_>, statement: Statement, attempts: &Attemp
     }
     cx.check()?;
     let authorized = authorized(&cx, &governor, &resolved.relations, attempts)?;
-    let grants = authorized.iter().filter_map(|(_, grant)| grant.clone()).collect();
+    let tells_names = authorized.iter().any(|(_, grant)| grant.is_none());
+    let decided = Decided {
+        grants: authorized.iter().filter_map(|(_, grant)| grant.clone()).collect(),
+        names: tells_names.then(|| Names::of(&cx.snapshot, &cx.caller)),
+    };
     let mut stores = QueryStores::default();
     let mut relations: Vec<(TableName, Arc<dyn TableProvider>)> = Vec::new();
     for (relation, grant) in authorized {
@@ -180,7 +189,7 @@ pub async fn plan(planner: &Planner<'_>, statement: Statement, attempts: &Attemp
         }
         StatementKind::Metadata(_) => return Err(QueryError::internal("a metadata statement was planned")),
     };
-    Ok(Planned { cx, grants, work })
+    Ok(Planned { cx, decided, work })
 }
 
 impl<'a> Planner<'a> {

@@ -1,18 +1,23 @@
-//! Does a decision still hold? Statements decide again when the catalog has changed since they were planned (P8).
+//! When is a statement decided again? When the catalog has changed, when a grant or a key ends, when a policy reads the
+//! clock (P8). What cannot be confirmed for too long has ended, too (P6).
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use lakegate_catalog::Store;
+use chrono::{DateTime, Utc};
+use lakegate_catalog::{Store, id::ObjectId};
 
 use crate::{
-    authorize::{self, RelationGrant},
     context::QueryContext,
+    decided::{self, Decided},
     error::{ErrorCode, QueryError, Result},
     published::Published,
     signal::Signal,
 };
 
-/// Between two looks at the catalog's version while a statement runs.
+/// Between two looks at the catalog's version while a statement waits or runs.
 const TICK: Duration = Duration::from_millis(500);
 
 /// Watches the decisions of one statement.
@@ -21,58 +26,100 @@ pub struct Recheck<'a> {
     pub store: &'a Store,
     pub published: &'a Published,
     pub cx: &'a QueryContext,
-    pub grants: &'a [RelationGrant],
+    pub decided: &'a Decided,
+    /// How long a statement may go on when its decisions cannot be confirmed.
+    pub max_staleness: Duration,
+}
+
+/// Under which version, and when, the decisions held last.
+#[derive(Clone, Copy, Debug)]
+pub struct Confirmed {
+    pub version: i64,
+    pub at: DateTime<Utc>,
+}
+
+impl Confirmed {
+    /// As decided when the statement began.
+    #[must_use]
+    pub fn at_start(cx: &QueryContext) -> Self {
+        Self {
+            version: cx.snapshot.version,
+            at: cx.now,
+        }
+    }
 }
 
 impl Recheck<'_> {
-    /// Decides again, if the catalog is not that of `known`; answers the version that the decisions hold for.
+    /// Decides again, if anything may have changed since; answers what the decisions hold for now.
     ///
     /// # Errors
     /// `POLICY_CHANGED` when a decision differs; what the store says when it cannot be read (fail closed).
-    pub async fn once(&self, known: i64) -> Result<i64> {
-        if self.grants.is_empty() || self.store.version().await.map_err(crate::store_error)? == known {
-            return Ok(known);
+    pub async fn once(&self, known: Confirmed) -> Result<Confirmed> {
+        let at = Utc::now();
+        let version = self.store.version().await.map_err(crate::store_error)?;
+        if version == known.version && !self.turns(known.at, at) {
+            return Ok(Confirmed { version, at });
         }
         let snapshot = self.store.snapshot().await.map_err(crate::store_error)?;
         let governor = self.published.governor(&snapshot)?;
-        let cx = self.cx.under(Arc::clone(&snapshot), Arc::clone(governor.policies()));
-        for grant in self.grants {
-            let same = snapshot
-                .table_path(&grant.path.table.id)
-                .filter(|path| path.table.version == grant.path.table.version)
-                .and_then(|path| authorize::decide(&cx, &path).ok())
-                .is_some_and(|now| now.decision == grant.decision);
-            if !same {
-                self.told(known).await;
-                return Err(QueryError::new(
-                    ErrorCode::PolicyChanged,
-                    "permissions or tables of the query changed while it ran; run it again",
-                ));
-            }
+        let cx = self
+            .cx
+            .again(Arc::clone(&snapshot), Arc::clone(governor.policies()), at);
+        if self.decided.holds(&cx, at) {
+            Ok(Confirmed {
+                version: snapshot.version,
+                at,
+            })
+        } else {
+            self.told(known.version).await;
+            Err(decided::changed())
         }
-        Ok(snapshot.version)
     }
 
     /// Tells how long the statement lived on after the change. No more than a figure: a store that fails costs nothing.
     async fn told(&self, known: i64) {
         if let Ok(Some(changed)) = self.store.changed_since(known).await {
-            let after = (chrono::Utc::now() - changed).to_std().unwrap_or_default();
+            let after = (Utc::now() - changed).to_std().unwrap_or_default();
             self.cx.signals.tell(&Signal::Revoked { after });
         }
     }
 
-    /// Decides again whenever the catalog changes; returns only when a decision differs.
-    pub async fn watch(&self, mut known: i64) -> QueryError {
+    /// Could a decision differ at `to` from what it was at `from`, though nothing was changed?
+    fn turns(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> bool {
+        let ended = |key: &ObjectId| {
+            let key = self.cx.snapshot.key(key);
+            key.and_then(|key| key.body.expires).is_some_and(|end| end <= to)
+        };
+        self.cx
+            .policies
+            .may_turn_between(from.timestamp_millis(), to.timestamp_millis())
+            || self.cx.caller.key.as_ref().is_some_and(ended)
+    }
+
+    /// Decides again whenever it must; returns only when a decision differs, or cannot be confirmed for too long.
+    pub async fn watch(&self, mut known: Confirmed) -> QueryError {
+        let mut confirmed = Instant::now();
         loop {
             tokio::time::sleep(TICK).await;
-            match self.once(known).await {
-                Ok(version) => known = version,
-                Err(error) if error.code == ErrorCode::PolicyChanged => return error,
-                // The store is away for a moment: the final state has to wait for it, too.
-                Err(error) => {
-                    tracing::warn!(query_id = %self.cx.query, cause = %error.log_text(), "decisions cannot be confirmed")
+            let (began, end) = (Instant::now(), confirmed + self.max_staleness);
+            match tokio::time::timeout_at(end.into(), self.once(known)).await {
+                Ok(Ok(now)) => (known, confirmed) = (now, began),
+                Ok(Err(error)) if error.code == ErrorCode::PolicyChanged => return error,
+                Ok(Err(error)) if Instant::now() < end => {
+                    tracing::warn!(query_id = %self.cx.query, cause = %error.log_text(), "decisions cannot be confirmed");
                 }
+                Ok(Err(error)) => return self.stale().because(error),
+                Err(late) => return self.stale().because(late),
             }
         }
+    }
+
+    fn stale(&self) -> QueryError {
+        let seconds = self.max_staleness.as_secs();
+        QueryError::new(
+            ErrorCode::StoreUnavailable,
+            format!("the query ended: its permissions could not be confirmed for {seconds} seconds"),
+        )
+        .retry_after(1)
     }
 }

@@ -18,7 +18,7 @@ use chrono::{DateTime, Utc};
 use datafusion::arrow::{datatypes::SchemaRef, record_batch::RecordBatch};
 use futures::{StreamExt, stream::BoxStream};
 use lakegate_catalog::{
-    Store, StoreError,
+    Dialect, Store, StoreError,
     record::{QueryRecord, QueryState},
     snapshot::Snapshot,
 };
@@ -61,6 +61,8 @@ pub struct ServiceOptions {
     pub query_memory_bytes: usize,
     pub threads: usize,
     pub timeout: Duration,
+    /// How long a statement may go on when its decisions cannot be confirmed.
+    pub max_policy_staleness: Duration,
     pub result_bytes: u64,
     pub spill_bytes: u64,
     pub billing: Billing,
@@ -209,18 +211,25 @@ impl QueryService {
     }
 
     /// Ends what an earlier process left unfinished, and forgets expired results. Called once, before the doors open.
+    /// Where other nodes use the store too, only time tells which of them are gone: see [`QueryService::end_lost`].
     ///
     /// # Errors
     /// When the store cannot be written.
     pub async fn recover(&self) -> Result<usize> {
-        let lost = self
-            .inner
-            .store
-            .recover_lost(&self.inner.options.node)
-            .await
-            .map_err(crate::store_error)?;
         self.inner.results.sweep(self.inner.options.result_ttl);
-        Ok(lost.len())
+        match self.inner.store.dialect() {
+            Dialect::Sqlite => self.end_lost().await,
+            Dialect::Postgres => Ok(0),
+        }
+    }
+
+    /// Ends the queries of nodes that are gone, as `SERVER_LOST`; answers how many.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn end_lost(&self) -> Result<usize> {
+        let lost = self.inner.store.recover_lost(&self.inner.options.node).await;
+        lost.map(|lost| lost.len()).map_err(crate::store_error)
     }
 
     /// Decisions under the catalog and the policies of now.
@@ -340,9 +349,9 @@ impl QueryService {
     /// Rows of a finished query, from row `offset` on.
     ///
     /// # Errors
-    /// `NOT_FOUND`, `RESULTS_EXPIRED`, or the failure of the query itself.
+    /// `NOT_FOUND`, `RESULTS_EXPIRED`, the failure of the query itself, or `POLICY_CHANGED` if its rows would be others now.
     pub async fn results(&self, caller: &Caller, id: &str, offset: u64, limit: Option<u64>) -> Result<StoredResult> {
-        view::results(&self.inner, caller, id, offset, limit).await
+        view::results(self, caller, id, offset, limit).await
     }
 
     /// What happens to the query from now on, until it has ended.

@@ -140,6 +140,7 @@ impl World {
         Caller {
             user: found.id.clone(),
             name: found.name.clone(),
+            key: None,
             method: "internal",
             ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
             mfa: false,
@@ -269,6 +270,7 @@ fn options(store: &Store, directory: &Path) -> ServiceOptions {
         query_memory_bytes: 256 * 1024 * 1024,
         threads: 2,
         timeout: Duration::from_secs(120),
+        max_policy_staleness: Duration::from_secs(30),
         result_bytes: 256 * 1024 * 1024,
         spill_bytes: 256 * 1024 * 1024,
         billing: Billing {

@@ -21,13 +21,22 @@ struct Migration {
     postgres: &'static str,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "0001_first",
-    min_binary: "0.1.0",
-    sqlite: include_str!("../../migrations/sqlite/0001_first.sql"),
-    postgres: include_str!("../../migrations/postgres/0001_first.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "0001_first",
+        min_binary: "0.1.0",
+        sqlite: include_str!("../../migrations/sqlite/0001_first.sql"),
+        postgres: include_str!("../../migrations/postgres/0001_first.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "0002_node_leases",
+        min_binary: "0.1.0",
+        sqlite: include_str!("../../migrations/sqlite/0002_node_leases.sql"),
+        postgres: include_str!("../../migrations/postgres/0002_node_leases.sql"),
+    },
+];
 
 /// Version of this binary, to compare with `min_binary`.
 const BINARY: &str = env!("CARGO_PKG_VERSION");

@@ -1,9 +1,10 @@
 //! What does the catalog hold now? One batched read, kept until the epoch moves.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures::TryStreamExt;
 use sqlx::{AssertSqlSafe, Row};
+use tokio::time::timeout;
 
 use crate::{
     error::{Result, StoreError},
@@ -15,6 +16,9 @@ use crate::{
         object::{COLUMNS, ObjectRow},
     },
 };
+
+/// How long the database may take to say which version is current.
+const CONFIRMATION: Duration = Duration::from_secs(1);
 
 impl Store {
     /// The epoch: incremented in the transaction of every change.
@@ -54,6 +58,19 @@ impl Store {
             .write()
             .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(Arc::clone(&snapshot));
         Ok(snapshot)
+    }
+
+    /// [`Store::snapshot`], if its version is confirmed in a moment: for what must not begin under an old one.
+    ///
+    /// # Errors
+    /// As [`Store::snapshot`]; `Unavailable` when the database does not say in time which version is current.
+    pub async fn confirmed_snapshot(&self) -> Result<Arc<Snapshot>> {
+        let late = |_| StoreError::from(sqlx::Error::PoolTimedOut);
+        let version = timeout(CONFIRMATION, self.version()).await.map_err(late)??;
+        match self.cached(version) {
+            Some(snapshot) => Ok(snapshot),
+            None => self.snapshot().await,
+        }
     }
 
     /// Partitions of a table, sorted by name; none if there is no such table.

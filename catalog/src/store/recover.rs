@@ -18,9 +18,10 @@ use crate::{
 const SERVER_LOST: &str = "SERVER_LOST";
 
 impl Store {
-    /// Ends every open query of another node than `node` as `FAILED(SERVER_LOST)`: retryable, billed 0, with the figures of
-    /// its last checkpoint, its usage row and an audit event `query.outcome`; all in one transaction. Called at start. A
-    /// second call finds nothing more. Answers with the ids, oldest first.
+    /// Ends every open query of a lost node as `FAILED(SERVER_LOST)`: retryable, billed 0, with the figures of its last
+    /// checkpoint, its usage row and an audit event `query.outcome`; all in one transaction. Lost is a node without a
+    /// good lease; in an embedded store every other node than `node`. A second call finds nothing more. Answers with
+    /// the ids, oldest first.
     ///
     /// # Errors
     /// `Unavailable`, `Failed`, `Corrupt`.
@@ -28,7 +29,9 @@ impl Store {
         let mut chain = self.inner.chain().await;
         let mut tx = self.inner.database.begin().await?;
         let sql = format!(
-            "SELECT {COLUMNS} FROM queries WHERE state IN ('QUEUED', 'RUNNING') AND node <> $1 ORDER BY submitted_at, id"
+            "SELECT {COLUMNS} FROM queries WHERE state IN ('QUEUED', 'RUNNING') AND node <> $1 AND {} \
+             ORDER BY submitted_at, id",
+            self.node_is_lost()
         );
         let rows = sqlx::query(AssertSqlSafe(sql)).bind(node).fetch_all(&mut *tx).await?;
         let (mut lost, mut events) = (Vec::new(), Vec::new());
@@ -42,6 +45,7 @@ impl Store {
             }
         }
         chain.append(&mut tx, &events).await?;
+        self.forget_lapsed(&mut tx).await?;
         tx.commit().await?;
         chain.settle();
         Ok(lost)

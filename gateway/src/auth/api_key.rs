@@ -79,6 +79,7 @@ pub(super) fn prove(pepper: &[u8], snapshot: &Snapshot, token: &str) -> Result<P
     let user = snapshot.user(&key.body.user).ok_or(Reason::UnknownUser)?;
     Ok(Proof {
         user: Arc::clone(user),
+        key: Some(key.id.clone()),
         method: "api-key",
         mfa: false,
         auth_age_ms: None,

@@ -134,6 +134,7 @@ impl Verified {
             .collect();
         Proof {
             user,
+            key: None,
             method: "oidc",
             mfa: self.mfa,
             auth_age_ms: self.auth_age_ms,

@@ -1,4 +1,6 @@
-//! Who did what, and what was decided?
+//! Who did what, and what was decided? Is the trail of it whole?
+
+mod verify;
 
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -17,6 +19,8 @@ use crate::config::environment::Environment;
 pub enum Command {
     /// List audit events, newest first
     List(List),
+    /// Walk every chain of the audit trail in the store, and name the first record that is not what was written
+    Verify(verify::Verify),
 }
 
 /// Which events.
@@ -61,9 +65,13 @@ pub enum Decision {
 
 /// Does it.
 pub(super) async fn run(command: Command, environment: Environment) -> Exit {
-    let Command::List(list) = command;
-    let json = list.format.is_json();
-    report(self::list(list, &environment).await.map(|()| Exit::Done), json)
+    match command {
+        Command::List(list) => {
+            let json = list.format.is_json();
+            report(self::list(list, &environment).await.map(|()| Exit::Done), json)
+        }
+        Command::Verify(verify) => verify::run(verify, environment).await,
+    }
 }
 
 async fn list(list: List, environment: &Environment) -> Result<()> {

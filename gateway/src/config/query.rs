@@ -14,6 +14,8 @@ pub struct Query {
     /// Threads that compute; 0: one per core.
     pub threads: usize,
     pub timeout: Duration,
+    /// How long a statement may go on when the store does not say whether its permissions still hold.
+    pub max_policy_staleness: Duration,
     pub result_bytes: u64,
     pub spill_bytes: u64,
 }
@@ -31,6 +33,7 @@ impl Query {
             query_memory_bytes: size(settings.number("query.query_memory_bytes", 0, 0..=1 << 50)),
             threads: size(settings.number("query.threads", 0, 0..=1_024)),
             timeout: settings.seconds("query.timeout_seconds", 1_800, 1..=86_400),
+            max_policy_staleness: settings.seconds("query.max_policy_staleness_seconds", 30, 1..=3_600),
             result_bytes: settings.number("query.result_bytes", 10_000_000_000, 1..=1 << 50),
             spill_bytes: settings.number("query.spill_bytes", 10_000_000_000, 0..=1 << 50),
         }

@@ -96,6 +96,7 @@ impl Fixture {
         let caller = Caller {
             user: user.id.clone(),
             name: user.name.clone(),
+            key: None,
             method: "api-key",
             ip: "127.0.0.1".parse().unwrap(),
             mfa: false,

@@ -1,13 +1,17 @@
 //! How does a stored query run to its end? Resolve, authorize, plan, admit, execute; then one final state with its usage.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use chrono::Utc;
 use datafusion::arrow::{datatypes::SchemaRef, record_batch::RecordBatch};
 use futures::{FutureExt, StreamExt, stream};
 use lakegate_catalog::{
     audit::AuditEvent,
-    record::{QueryEnd, QueryFailure, QueryRecord, QueryStart, QueryState, ResultLocation},
+    record::{Decisions, QueryEnd, QueryFailure, QueryRecord, QueryStart, QueryState, ResultLocation},
 };
 use tokio::sync::{mpsc, oneshot};
 use tracing::{Instrument, Span, field::Empty};
@@ -25,13 +29,15 @@ use crate::{
     federate::ipc_bytes,
     plan::{self, Planned},
     plan_thread,
-    recheck::Recheck,
+    recheck::{Confirmed, Recheck},
     results::{ResultWriter, Written},
     trace::{figure, stage},
 };
 
-/// Times that the final state is tried to be stored before it is left to recovery.
-const END_ATTEMPTS: u32 = 8;
+/// How long the caller waits for the final state to be stored, beside one try.
+const END_PATIENCE: Duration = Duration::from_secs(2);
+/// Between two tries.
+const END_PAUSE: Duration = Duration::from_millis(200);
 
 /// What a streaming caller is sent.
 #[derive(Debug)]
@@ -163,6 +169,8 @@ struct Outcome {
     statement: &'static str,
     /// Version that the query was decided under.
     version: Option<i64>,
+    /// What its rows were decided by.
+    decisions: Option<Decisions>,
 }
 
 async fn run(inner: &Arc<Inner>, prepared: Prepared, sink: &mut Sink) -> Result<()> {
@@ -238,19 +246,21 @@ async fn stages(inner: &Arc<Inner>, prepared: Prepared, sink: &mut Sink, outcome
     let version = cx.snapshot.version;
     outcome.version = Some(version);
     cutoff(&cx)?;
-    let _slot: Slot = inner
-        .admission
-        .admit(&cx, &workgroup.body)
-        .instrument(stage!("query.admit", cx))
-        .await?;
-    let grants = planned.grants.clone();
+    let decided = planned.decided.clone();
+    outcome.decisions = Some(decided.kept());
     let recheck = Recheck {
         store: &inner.store,
         published: &inner.published,
         cx: &cx,
-        grants: &grants,
+        decided: &decided,
+        max_staleness: inner.options.max_policy_staleness,
     };
-    let known = recheck.once(version).await?;
+    let start = Confirmed::at_start(&cx);
+    let _slot: Slot = tokio::select! {
+        slot = inner.admission.admit(&cx, &workgroup.body).instrument(stage!("query.admit", cx)) => slot?,
+        error = recheck.watch(start) => return Err(error),
+    };
+    let known = recheck.once(start).await?;
     let start = QueryStart {
         id: cx.query.clone(),
         statement: statement.to_owned(),
@@ -406,7 +416,7 @@ async fn bounded<T>(cx: &QueryContext, work: impl Future<Output = Result<T>>) ->
 }
 
 /// Stores final state, usage row and audit outcome, in one transaction.
-async fn end(inner: &Inner, cx: &QueryContext, result: &Result<()>, outcome: Outcome) -> Result<()> {
+async fn end(inner: &Arc<Inner>, cx: &QueryContext, result: &Result<()>, outcome: Outcome) -> Result<()> {
     let error = result.as_ref().err();
     let state = final_state(error);
     let mut usage = cx.meter.usage();
@@ -425,6 +435,7 @@ async fn end(inner: &Inner, cx: &QueryContext, result: &Result<()>, outcome: Out
             rows: written.rows,
             bytes: written.bytes,
             expires_at: inner.expiry(now),
+            decisions: outcome.decisions,
         }),
         usage,
     };
@@ -445,19 +456,44 @@ async fn end(inner: &Inner, cx: &QueryContext, result: &Result<()>, outcome: Out
             &cx.snapshot,
         )
     });
-    let mut attempt = 0;
+    store_end(inner, ended, events, result.is_ok()).await
+}
+
+/// Stores the final state; if the store is away for longer than the caller can wait, as soon as it is back.
+async fn store_end(inner: &Arc<Inner>, ended: QueryEnd, events: Vec<AuditEvent>, succeeded: bool) -> Result<()> {
+    let began = Instant::now();
     loop {
         match inner.store.end_query(&ended, &events).await {
+            Ok(false) if succeeded => return not_lost(inner, &ended).await,
             Ok(_) => return Ok(()),
-            Err(error) if attempt >= END_ATTEMPTS => {
-                tracing::error!(query_id = %cx.query, %error, "the final state cannot be stored");
+            Err(error) if began.elapsed() >= END_PATIENCE => {
+                tracing::error!(query_id = %ended.id, %error, "the final state cannot be stored yet");
+                inner.spawn(store_end_later(Arc::clone(inner), ended, events))?;
                 return Err(inner.audit_failed(error));
             }
-            Err(_) => {
-                attempt += 1;
-                tokio::time::sleep(std::time::Duration::from_millis(50 << attempt)).await;
-            }
+            Err(_) => tokio::time::sleep(END_PAUSE).await,
         }
+    }
+}
+
+/// The query had ended already: by an earlier try whose answer was lost, or because this node was given up for lost. The
+/// caller is told no other story than the record.
+async fn not_lost(inner: &Inner, ended: &QueryEnd) -> Result<()> {
+    let record = inner.store.find_query(&ended.id).await.map_err(crate::store_error)?;
+    if record.is_some_and(|record| record.state == ended.state) {
+        Ok(())
+    } else {
+        Err(QueryError::new(
+            ErrorCode::ServerLost,
+            "the query was given up for lost while it ran",
+        ))
+    }
+}
+
+/// Goes on until the store takes it: no record stays open while its server lives.
+async fn store_end_later(inner: Arc<Inner>, ended: QueryEnd, events: Vec<AuditEvent>) {
+    while inner.store.end_query(&ended, &events).await.is_err() {
+        tokio::time::sleep(END_PAUSE).await;
     }
 }
 

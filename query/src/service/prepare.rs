@@ -62,7 +62,7 @@ pub async fn prepare(inner: &Arc<Inner>, caller: &Caller, request: SubmitRequest
     if inner.is_draining() {
         return Err(QueryError::new(ErrorCode::ServerDraining, "this server is stopping").retry_after(1));
     }
-    let snapshot = inner.store.snapshot().await.map_err(crate::store_error)?;
+    let snapshot = inner.store.confirmed_snapshot().await.map_err(crate::store_error)?;
     let governor = Arc::new(inner.governor(Arc::clone(&snapshot))?);
     let checked = check(inner, caller, &request, &governor).await;
     let (workgroup, context, parsed) = match checked {
@@ -221,7 +221,7 @@ fn record(cx: &QueryContext, options: &ServiceOptions, request: &SubmitRequest, 
         catalog: request.catalog.clone(),
         database: request.database.clone(),
         labels: request.labels.clone(),
-        purpose: request.purpose.clone(),
+        purpose: cx.request.purpose.clone(),
         state: QueryState::Queued,
         statement: None,
         submitted_at: cx.now,

@@ -1,6 +1,6 @@
 //! What may a caller know of a query? Its record without hidden figures, its rows, and what happens to it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use datafusion::arrow::{datatypes::SchemaRef, record_batch::RecordBatch};
@@ -11,7 +11,8 @@ use lakegate_policy::{Action, Verdict};
 use super::{Inner, QueryService};
 use crate::{
     billing::Billing,
-    context::{Caller, request_context},
+    context::{Caller, QueryContext, request_context},
+    decided,
     entities::{Governor, ObjectRef},
     error::{ErrorCode, QueryError, Result},
 };
@@ -87,9 +88,10 @@ pub async fn visible(inner: &Inner, caller: &Caller, id: &str, action: Action) -
         .await
         .map_err(crate::store_error)?
         .ok_or_else(missing)?;
-    let snapshot = inner.store.snapshot().await.map_err(crate::store_error)?;
+    let snapshot = inner.store.confirmed_snapshot().await.map_err(crate::store_error)?;
     let governor = inner.governor(snapshot)?;
-    if allowed(&governor, caller, &record, action) {
+    let present = decided::is_present(governor.snapshot(), caller, Utc::now());
+    if present && allowed(&governor, caller, &record, action) {
         Ok(record)
     } else {
         Err(missing())
@@ -114,7 +116,7 @@ fn allowed(governor: &Governor, caller: &Caller, record: &QueryRecord, action: A
 
 /// Records that the caller may view. Pages are filled, so that their size says nothing about hidden ones.
 pub async fn list(inner: &Inner, caller: &Caller, request: ListQueries) -> Result<Vec<QueryRecord>> {
-    let snapshot = inner.store.snapshot().await.map_err(crate::store_error)?;
+    let snapshot = inner.store.confirmed_snapshot().await.map_err(crate::store_error)?;
     let governor = inner.governor(snapshot)?;
     let wanted = request.limit as usize;
     let mut found = Vec::new();
@@ -144,14 +146,27 @@ pub async fn list(inner: &Inner, caller: &Caller, request: ListQueries) -> Resul
     }
 }
 
-/// Rows of a finished query.
+/// Decides again what the rows of a query were decided by: may the caller still see them?
+pub async fn confirm(inner: &Inner, caller: &Caller, record: &QueryRecord) -> Result<()> {
+    let snapshot = inner.store.confirmed_snapshot().await.map_err(crate::store_error)?;
+    let governor = inner.governor(snapshot)?;
+    let workgroup = governor.snapshot().find_workgroup(&record.workgroup);
+    let mut cx = QueryContext::clone(&*QueryContext::observing(&governor, caller));
+    cx.request.workgroup = workgroup.map(|group| group.id.as_str().to_owned()).unwrap_or_default();
+    cx.request.purpose = record.purpose.clone().or_else(|| caller.purpose.clone());
+    let decisions = record.result.as_ref().and_then(|result| result.decisions.as_ref());
+    decided::confirm(&cx, &record.principal_id, decisions)
+}
+
+/// Rows of a finished query, decided again when they are asked for and while they are on their way.
 pub async fn results(
-    inner: &Inner,
+    service: &QueryService,
     caller: &Caller,
     id: &str,
     offset: u64,
     limit: Option<u64>,
 ) -> Result<StoredResult> {
+    let inner = &*service.inner;
     let record = visible(inner, caller, id, Action::FetchResult).await?;
     match record.state {
         QueryState::Succeeded => {}
@@ -171,18 +186,44 @@ pub async fn results(
         }
     }
     let expired = || QueryError::new(ErrorCode::CannotLoadResults, "the results of this query have expired");
-    let location = record.result.ok_or_else(expired)?;
+    let location = record.result.clone().ok_or_else(expired)?;
     if location.expires_at <= Utc::now() {
         inner.results.remove(&location.path);
         return Err(expired());
     }
+    confirm(inner, caller, &record).await?;
     let reader = inner.results.read(&location.path, offset, limit)?;
     let schema = SchemaRef::clone(&reader.schema);
     Ok(StoredResult {
         schema,
         total_rows: location.rows,
-        batches: off_thread(reader),
+        batches: while_confirmed(service.clone(), caller.clone(), record, off_thread(reader)),
     })
+}
+
+/// A long download ends when its rows may no longer be seen.
+fn while_confirmed(
+    service: QueryService,
+    caller: Caller,
+    record: QueryRecord,
+    batches: BoxStream<'static, Result<RecordBatch>>,
+) -> BoxStream<'static, Result<RecordBatch>> {
+    let looked = Instant::now();
+    stream::try_unfold((batches, looked), move |(mut batches, mut looked)| {
+        let (service, caller, record) = (service.clone(), caller.clone(), record.clone());
+        async move {
+            let Some(batch) = batches.next().await.transpose()? else {
+                return Ok(None);
+            };
+            if looked.elapsed() >= TICK {
+                visible(&service.inner, &caller, &record.id, Action::FetchResult).await?;
+                confirm(&service.inner, &caller, &record).await?;
+                looked = Instant::now();
+            }
+            Ok(Some((batch, (batches, looked))))
+        }
+    })
+    .boxed()
 }
 
 /// Reads the file on a blocking thread, a batch ahead.
@@ -243,6 +284,8 @@ impl Watching {
                     self.last = Some(now);
                     QueryEventKind::State(now)
                 } else {
+                    // Whoever may not know of the query any more learns nothing more.
+                    self.service.find(&self.caller, &self.id).await.ok()?;
                     self.progress(&running)
                 }
             }

@@ -224,6 +224,7 @@ impl Lake {
         let caller = Caller {
             user: id(&format!("u-{user}")),
             name: user.to_owned(),
+            key: None,
             method: "api-key",
             ip: "127.0.0.1".parse().unwrap(),
             mfa: false,

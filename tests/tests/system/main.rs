@@ -18,7 +18,9 @@ mod leaks;
 mod names;
 mod outer_joins;
 
+mod guards;
 mod plain;
+mod revocation;
 
 mod csv;
 mod deadline;

@@ -1,0 +1,147 @@
+//! What was decided for a statement, and is it decided the same again? For statements that wait or run, and for results
+//! that are fetched later.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use lakegate_catalog::{
+    id::ObjectId,
+    object::{Noun, Stored},
+    record::Decisions,
+    snapshot::Snapshot,
+};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    authorize::{self, RelationGrant},
+    context::{Caller, QueryContext},
+    error::{ErrorCode, QueryError, Result},
+};
+
+/// The decisions of one statement.
+#[derive(Clone, Debug, Default)]
+pub struct Decided {
+    pub grants: Vec<RelationGrant>,
+    /// The statement tells names of the lake, not only rows of these tables.
+    pub names: Option<Names>,
+}
+
+/// All that governs which names are shown: equal as long as nobody gained or lost a name.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Names([u8; 32]);
+
+impl Names {
+    /// Under this snapshot. New tables are no change; new tags and owners are.
+    #[must_use]
+    pub fn of(snapshot: &Snapshot, caller: &Caller) -> Self {
+        let user = snapshot.user(&caller.user).map(|user| user.version);
+        let rules = [
+            versions(&snapshot.roles),
+            versions(&snapshot.policies),
+            versions(&snapshot.grants),
+            versions(&snapshot.data_filters),
+            versions(&snapshot.column_masks),
+        ];
+        let mut marked: BTreeMap<&str, _> = BTreeMap::new();
+        let catalogs = snapshot
+            .catalogs
+            .iter()
+            .map(|it| (it.id.as_str(), (None, &it.body.tags)));
+        let databases = snapshot.databases.iter();
+        marked.extend(catalogs);
+        marked.extend(databases.map(|it| (it.id.as_str(), (it.body.owner.as_ref(), &it.body.tags))));
+        for table in &snapshot.tables {
+            marked.insert(table.id.as_str(), (table.body.owner.as_ref(), &table.body.tags));
+            let columns = table.body.columns.iter();
+            marked.extend(columns.map(|column| (column.id.as_str(), (None, &column.tags))));
+        }
+        marked.retain(|_, (owner, tags)| owner.is_some() || !tags.is_empty());
+        let parts = serde_json::json!([caller.user.as_str(), user, rules, marked]);
+        Self(Sha256::digest(parts.to_string().as_bytes()).into())
+    }
+}
+
+fn versions<B: Noun>(all: &[Arc<Stored<B>>]) -> BTreeMap<&str, i64> {
+    all.iter().map(|it| (it.id.as_str(), it.version)).collect()
+}
+
+impl Decided {
+    /// Is everything decided the same under `cx`, and is the caller still there? The tables must be the same objects,
+    /// in the same version.
+    #[must_use]
+    pub fn holds(&self, cx: &QueryContext, now: DateTime<Utc>) -> bool {
+        let snapshot = &cx.snapshot;
+        let same = |grant: &RelationGrant| {
+            snapshot
+                .table_path(&grant.path.table.id)
+                .filter(|path| path.table.version == grant.path.table.version)
+                .and_then(|path| authorize::decide(cx, &path).ok())
+                .is_some_and(|again| again.decision == grant.decision)
+        };
+        is_present(snapshot, &cx.caller, now)
+            && self.names.is_none_or(|names| names == Names::of(snapshot, &cx.caller))
+            && self.grants.iter().all(same)
+    }
+
+    /// What is kept with a result.
+    #[must_use]
+    pub fn kept(&self) -> Decisions {
+        let digest = |grant: &RelationGrant| (grant.path.table.id.as_str().to_owned(), hex::encode(grant.sight));
+        Decisions {
+            tables: self.grants.iter().map(digest).collect(),
+            names: self.names.map(|names| hex::encode(names.0)),
+        }
+    }
+}
+
+/// May the caller of `cx` see rows that were decided so for `submitter`? Whoever else fetches them must see all of every
+/// table: the rows are a function of what the submitter sees.
+///
+/// # Errors
+/// `POLICY_CHANGED` if the submitter sees something else by now; `ACCESS_DENIED` for others.
+pub fn confirm(cx: &QueryContext, submitter: &str, decisions: Option<&Decisions>) -> Result<()> {
+    let own = cx.caller.user.as_str() == submitter;
+    let holds = decisions.is_some_and(|decisions| {
+        let names = decisions.names.as_ref();
+        names.is_none_or(|names| own && *names == hex::encode(Names::of(&cx.snapshot, &cx.caller).0))
+            && decisions.tables.iter().all(|(table, sight)| {
+                let path = cx.snapshot.table_path(&ObjectId::from_stored(table.as_str()));
+                let again = path.and_then(|path| authorize::decide(cx, &path).ok());
+                again.is_some_and(|again| {
+                    if own {
+                        hex::encode(again.sight) == *sight
+                    } else {
+                        again.access.is_unrestricted()
+                    }
+                })
+            })
+    });
+    match (holds, own) {
+        (true, _) => Ok(()),
+        (false, true) => Err(changed()),
+        (false, false) => Err(QueryError::new(
+            ErrorCode::AccessDenied,
+            "the rows of somebody else's query are for those who may read all of its tables; run it yourself",
+        )),
+    }
+}
+
+/// Is the user still there, and the key that proved it still good?
+#[must_use]
+pub fn is_present(snapshot: &Snapshot, caller: &Caller, now: DateTime<Utc>) -> bool {
+    let good = |id: &ObjectId| {
+        snapshot
+            .key(id)
+            .is_some_and(|key| key.body.user == caller.user && key.body.expires.is_none_or(|end| now < end))
+    };
+    snapshot.user(&caller.user).is_some() && caller.key.as_ref().is_none_or(good)
+}
+
+/// The one refusal of what was decided otherwise.
+#[must_use]
+pub fn changed() -> QueryError {
+    QueryError::new(
+        ErrorCode::PolicyChanged,
+        "permissions or tables of the query are no longer what they were when it began; run it again",
+    )
+}
