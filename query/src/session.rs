@@ -3,6 +3,7 @@
 pub mod catalogs;
 mod checked_sum;
 mod functions;
+pub(crate) mod meaning;
 mod memory;
 mod stores;
 
@@ -21,6 +22,7 @@ use datafusion::{
         memory_pool::{FairSpillPool, MemoryPool},
         runtime_env::{RuntimeEnv, RuntimeEnvBuilder},
     },
+    optimizer::Analyzer,
     prelude::SessionConfig,
 };
 
@@ -71,7 +73,10 @@ impl Sessions {
             .with_metadata_cache_limit(0)
             .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
             .build()?;
+        let mut analyzer = meaning::before_types();
+        analyzer.extend(Analyzer::new().rules);
         let base = functions::register(SessionStateBuilder::new())
+            .with_analyzer_rules(analyzer)
             .with_config(config(threads))
             .with_runtime_env(Arc::new(runtime.clone()))
             .with_catalog_list(Arc::new(GovernedCatalogs::default()))
@@ -161,6 +166,7 @@ fn config(threads: usize) -> SessionConfig {
     options.optimizer.hash_join_single_partition_threshold_rows = 2_000_000;
     options.sql_parser.map_string_types_to_utf8view = false;
     options.sql_parser.collect_spans = true;
+    options.sql_parser.parse_float_as_decimal = true;
     options.sql_parser.enable_ident_normalization = true;
     options.explain.show_statistics = false;
     options.explain.show_sizes = false;
