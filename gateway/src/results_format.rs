@@ -6,6 +6,7 @@
 // sorted: start
 mod arrow_stream;
 mod csv;
+mod distinct_names;
 mod json;
 mod ndjson;
 mod parquet_file;

@@ -1,9 +1,15 @@
 //! What does an engine or source error mean to the caller? A code and our own words; the engine's text goes to the log.
 
+mod wording;
+
 use datafusion::{arrow::error::ArrowError, common::SchemaError, error::DataFusionError};
 use lakegate_connectors::error::{ConnectorError, ConnectorErrorKind};
 
-use crate::error::{ErrorCode, QueryError};
+use crate::{
+    error::{ErrorCode, QueryError},
+    names,
+    session::meaning::only::several_rows,
+};
 
 /// Which part of the walk failed: planning errors speak of the statement, execution errors may carry values.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -61,7 +67,7 @@ fn exhausted(error: &DataFusionError) -> (ErrorCode, String) {
 fn schema_error(error: &SchemaError) -> (ErrorCode, String) {
     match error {
         SchemaError::FieldNotFound { field, .. } => {
-            let missing = QueryError::column_not_found(&field.quoted_flat_name().replace('"', ""));
+            let missing = QueryError::column_not_found(&names::shown(&field.flat_name()));
             (missing.code, missing.message)
         }
         SchemaError::AmbiguousReference { field } => (
@@ -181,6 +187,10 @@ fn plan_error(text: &str) -> (ErrorCode, String) {
 fn execution_error(text: &str, phase: Phase) -> (ErrorCode, String) {
     match phase {
         Phase::Plan => (ErrorCode::InvalidRequest, statement_text(text)),
+        Phase::Execute if text.contains("returned more than one row") => {
+            let several = several_rows();
+            (several.code, several.message)
+        }
         Phase::Execute if text.to_lowercase().contains("overflow") => (
             ErrorCode::NumericOutOfRange,
             "a number is out of the range of its type".to_owned(),
@@ -220,12 +230,13 @@ fn statement_text(text: &str) -> String {
         .trim_end_matches('.')
         .trim_start_matches("sql parser error: ")
         .trim_start_matches("ParserError(\"");
+    let text = names::shown(&wording::plain(text));
     let mut chars = text.chars();
     match chars.next() {
         Some(first) if chars.clone().next().is_some_and(char::is_lowercase) => {
             first.to_lowercase().chain(chars).collect()
         }
-        _ => text.to_owned(),
+        _ => text,
     }
 }
 

@@ -100,6 +100,7 @@ codes! {
     StaleVersion "STALE_VERSION" Precondition "read the object again and repeat the change with its new `ETag`"
     StatementTooComplex "QUERY_TOO_COMPLEX" Limit "split the statement: the message names the limit and its value"
     StoreUnavailable "STORE_UNAVAILABLE" Unavailable "the metadata store cannot be reached: retry in a moment"
+    SubqueryRows "SUBQUERY_MULTIPLE_ROWS" User "a subquery that stands for one value has several rows: aggregate it, or add LIMIT 1"
     SyntaxError "SYNTAX_ERROR" User "see the message and its line and column"
     TableNotFound "TABLE_NOT_FOUND" NotFound "check catalog, database and table; `SHOW TABLES` lists what you may see"
     TextTooLarge "QUERY_TEXT_TOO_LARGE" Limit "keep a statement within 262,144 bytes"

@@ -24,6 +24,7 @@ use crate::{
     entities::{Governor, ObjectRef},
     error::{ErrorCode, QueryError, Result},
     metadata::visible::Viewer,
+    names,
     parse::MetadataStatement,
     published::Published,
     resolve::Defaults,
@@ -186,7 +187,7 @@ async fn describe(asked: &Asked<'_>, table: &[String], defaults: &Defaults) -> R
 /// # Errors
 /// When the rows cannot be built.
 pub fn explained(plan: &Arc<dyn ExecutionPlan>) -> Result<(SchemaRef, Vec<RecordBatch>)> {
-    let text = displayable(plan.as_ref()).indent(false).to_string();
+    let text = names::shown(&displayable(plan.as_ref()).indent(false).to_string());
     let lines: Vec<[String; 1]> = text.lines().map(|line| [line.to_owned()]).collect();
     text_rows(["plan"], &lines)
 }

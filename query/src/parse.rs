@@ -4,7 +4,9 @@
 
 mod from_items;
 mod ignored;
+pub mod meaning;
 mod precedence;
+mod similar;
 mod standard;
 mod statement;
 pub mod token_limits;
@@ -26,7 +28,10 @@ use datafusion::{
 
 pub use statement::{MetadataStatement, StatementKind};
 
-use crate::error::{ErrorCode, Location, QueryError, Result};
+use crate::{
+    error::{ErrorCode, Location, QueryError, Result},
+    names::{self, Spelled},
+};
 
 /// Longest statement text, in bytes (Athena's limit).
 pub const MAX_TEXT_BYTES: usize = 262_144;
@@ -39,6 +44,8 @@ pub struct Parsed {
     pub kind: StatementKind,
     /// Distinct relations named, common table expressions left out.
     pub relations: BTreeSet<TableReference>,
+    /// Quoted names that were not in lower case.
+    pub spelled: Spelled,
 }
 
 /// Checks the size of a text. Cheap; done by every door before anything else.
@@ -69,6 +76,7 @@ pub fn parse(sql: &str) -> Result<Parsed> {
         .tokenize_with_location()
         .map_err(|error| token_error(&error))?;
     number_placeholders(&mut tokens);
+    let spelled = names::fold(&mut tokens);
     token_limits::check(&tokens)?;
     let mut statements = DFParserBuilder::new(tokens)
         .with_dialect(&dialect)
@@ -87,6 +95,7 @@ pub fn parse(sql: &str) -> Result<Parsed> {
     }
     let mut statement = precedence::repair(statement);
     standard::rewrite(&mut statement)?;
+    meaning::rewrite(&mut statement)?;
     let kind = StatementKind::of(statement)?;
     let relations = match kind.query() {
         Some(query) => {
@@ -95,7 +104,11 @@ pub fn parse(sql: &str) -> Result<Parsed> {
         }
         None => BTreeSet::new(),
     };
-    Ok(Parsed { kind, relations })
+    Ok(Parsed {
+        kind,
+        relations,
+        spelled,
+    })
 }
 
 /// `?` is the next parameter, as in Athena: the first `$1`, the second `$2`, and so on.

@@ -29,6 +29,7 @@ use crate::{
     error::{QueryError, Result},
     govern::{invariant, table::GovernedTable},
     metadata::{self, visible::Viewer},
+    names::{self, OutputNames},
     output, parameters,
     parse::{Parsed, StatementKind, token_limits::too_complex},
     published::Published,
@@ -72,7 +73,7 @@ pub struct Planned {
 }
 
 enum Work {
-    Plan(Arc<dyn ExecutionPlan>, Arc<TaskContext>),
+    Plan(Arc<dyn ExecutionPlan>, Arc<TaskContext>, OutputNames),
     Rows(SchemaRef, Vec<RecordBatch>),
 }
 
@@ -96,10 +97,10 @@ impl Planned {
                     MemoryStream::try_new(batches, schema, None).map_err(|error| translate(error, Phase::Execute))?;
                 Ok(Box::pin(rows))
             }
-            Work::Plan(plan, task) => {
+            Work::Plan(plan, task, names) => {
                 invariant::check(&plan, &self.cx)?;
                 let stream = execute_stream(plan, task).map_err(|error| translate(error, Phase::Execute))?;
-                Ok(output::plain(stream))
+                Ok(names.give(output::plain(stream)))
             }
         }
     }
@@ -166,7 +167,8 @@ pub async fn plan(planner: &Planner<'_>, statement: Statement, attempts: &Attemp
         .open(&cx, stores, GovernedCatalogs::new(relations), &defaults)
         .map_err(|error| translate(error, Phase::Plan))?;
     let work = match parsed.kind {
-        StatementKind::Query(query) => {
+        StatementKind::Query(mut query) => {
+            let names = names::distinguish(&mut query, &parsed.spelled);
             let plan = physical(&session, *query, &request, &cx)
                 .instrument(stage!(
                     "query.plan",
@@ -174,9 +176,10 @@ pub async fn plan(planner: &Planner<'_>, statement: Statement, attempts: &Attemp
                     lakegate.snapshot.version = cx.snapshot.version
                 ))
                 .await?;
-            Work::Plan(plan, session.task_ctx())
+            Work::Plan(plan, session.task_ctx(), names)
         }
-        StatementKind::Explain(query) => {
+        StatementKind::Explain(mut query) => {
+            names::distinguish(&mut query, &parsed.spelled);
             let plan = physical(&session, *query, &request, &cx)
                 .instrument(stage!(
                     "query.plan",

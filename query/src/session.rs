@@ -6,6 +6,7 @@ pub mod catalogs;
 mod checked_sum;
 mod extremes;
 mod functions;
+pub(crate) mod meaning;
 mod memory;
 mod moments;
 mod rules;
@@ -166,6 +167,7 @@ fn config(threads: usize) -> SessionConfig {
     options.optimizer.hash_join_single_partition_threshold_rows = 2_000_000;
     options.sql_parser.map_string_types_to_utf8view = false;
     options.sql_parser.collect_spans = true;
+    options.sql_parser.parse_float_as_decimal = true;
     options.sql_parser.enable_ident_normalization = true;
     options.explain.show_statistics = false;
     options.explain.show_sizes = false;

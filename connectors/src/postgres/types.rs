@@ -122,8 +122,8 @@ impl ColumnType {
             21 => Self::plain(Wire::Int2, Comparison::Ordered),
             23 => Self::plain(Wire::Int4, Comparison::Ordered),
             19 | 25 | 1043 => Self::plain(Wire::Text, text),
-            // char(n): blank padding makes 'a' = 'a ' at the server.
-            1042 => Self::plain(Wire::Text, Comparison::Nothing),
+            // char(n): blanks at the end do not count. As text it has none, so that it equals what it is compared with.
+            1042 => Self::new(Wire::Text, Output::AsText, Comparison::Nothing),
             700 => Self::plain(Wire::Float4, Comparison::Float),
             701 => Self::plain(Wire::Float8, Comparison::Float),
             1082 => Self::plain(Wire::Date, Comparison::Ordered),

@@ -97,7 +97,7 @@ fn types() -> Vec<(&'static str, DataType, &'static [&'static str], &'static [&'
         ),
         ("text", Utf8, &["NULL", "''", "'Zoë 🛫'"], &["NULL", "", "Zoë 🛫"]),
         ("varchar(5)", Utf8, &["NULL", "''", "'abc'"], &["NULL", "", "abc"]),
-        ("char(4)", Utf8, &["NULL", "''", "'ab'"], &["NULL", "    ", "ab  "]),
+        ("char(4)", Utf8, &["NULL", "''", "'ab'"], &["NULL", "", "ab"]),
         ("name", Utf8, &["NULL", "'n'"], &["NULL", "n"]),
         ("citext", Utf8, &["NULL", "'MiX'"], &["NULL", "MiX"]),
         ("bytea", Binary, &["NULL", "''", "'\\x00ff'"], &["NULL", "", "00ff"]),

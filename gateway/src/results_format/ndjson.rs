@@ -1,8 +1,8 @@
-//! Rows as lines, each a JSON object by column name. Nothing marks the end but the end of the body.
+//! Rows as lines, each a JSON object by column name (`id_1` for a second `id`). Nothing marks the end but the end of the body.
 
 use arrow::{array::RecordBatch, datatypes::Schema};
 
-use super::{Encoded, Encoder, value::write_value};
+use super::{Encoded, Encoder, distinct_names::distinct_names, value::write_value};
 
 pub(super) struct Ndjson {
     /// `"name":` of each column.
@@ -13,7 +13,7 @@ impl Ndjson {
     pub(super) fn new(schema: &Schema) -> Self {
         let key = |name: &str| format!("{}:", serde_json::Value::from(name)).into_bytes();
         Self {
-            keys: schema.fields().iter().map(|field| key(field.name())).collect(),
+            keys: distinct_names(schema).iter().map(|name| key(name)).collect(),
         }
     }
 }

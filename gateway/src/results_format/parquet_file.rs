@@ -1,4 +1,4 @@
-//! Rows as a Parquet file. Its footer, the last bytes, says that all are there.
+//! Rows as a Parquet file, a second column `id` as `id_1`. Its footer, the last bytes, says that all are there.
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use parquet::{
@@ -7,7 +7,7 @@ use parquet::{
     file::properties::WriterProperties,
 };
 
-use super::{EncodeError, Encoded, Encoder, shared::SharedBuffer};
+use super::{EncodeError, Encoded, Encoder, distinct_names::distinct_schema, shared::SharedBuffer};
 
 /// A row group is written out when it has so many bytes, so that a large result does not gather in memory.
 const GROUP_BYTES: usize = 16 * 1_048_576;
@@ -16,6 +16,7 @@ pub(super) struct ParquetFile {
     /// Absent after the end.
     writer: Option<ArrowWriter<SharedBuffer>>,
     buffer: SharedBuffer,
+    schema: SchemaRef,
 }
 
 impl ParquetFile {
@@ -25,10 +26,12 @@ impl ParquetFile {
             .set_created_by(format!("lakegate {}", env!("CARGO_PKG_VERSION")))
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .build();
-        let writer = ArrowWriter::try_new(buffer.clone(), SchemaRef::clone(schema), Some(properties))?;
+        let schema = distinct_schema(schema);
+        let writer = ArrowWriter::try_new(buffer.clone(), SchemaRef::clone(&schema), Some(properties))?;
         Ok(Self {
             writer: Some(writer),
             buffer,
+            schema,
         })
     }
 }
@@ -40,7 +43,7 @@ impl Encoder for ParquetFile {
 
     fn batch(&mut self, batch: &RecordBatch) -> Encoded {
         if let Some(writer) = &mut self.writer {
-            writer.write(batch)?;
+            writer.write(&batch.clone().with_schema(SchemaRef::clone(&self.schema))?)?;
             if writer.in_progress_size() >= GROUP_BYTES {
                 writer.flush()?;
             }

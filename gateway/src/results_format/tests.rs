@@ -267,6 +267,50 @@ async fn an_error_ends_every_format_without_its_end() {
 }
 
 #[tokio::test]
+async fn every_format_bears_two_columns_of_one_name() {
+    let schema: SchemaRef = Arc::new(Schema::new(vec![
+        Field::new("id", DataType::Int64, false),
+        Field::new("id", DataType::Int64, false),
+    ]));
+    let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(vec![1])), Arc::new(Int64Array::from(vec![2]))];
+    let batch = RecordBatch::try_new(SchemaRef::clone(&schema), columns).unwrap();
+    for format in ResultFormat::ALL {
+        let bytes = written(format, &schema, rows(vec![Ok(batch.clone())]), None)
+            .await
+            .unwrap();
+        match format {
+            ResultFormat::ArrowStream => {
+                let read = StreamReader::try_new(bytes.as_slice(), None)
+                    .unwrap()
+                    .next()
+                    .unwrap()
+                    .unwrap();
+                assert_eq!(read, batch);
+            }
+            ResultFormat::Csv => assert_eq!(String::from_utf8(bytes).unwrap(), "\"id\",\"id\"\n1,2\n"),
+            ResultFormat::Json => assert!(String::from_utf8(bytes).unwrap().contains(r#"[["1","2"]]"#)),
+            ResultFormat::Ndjson => {
+                assert_eq!(String::from_utf8(bytes).unwrap(), "{\"id\":\"1\",\"id_1\":\"2\"}\n");
+            }
+            ResultFormat::Parquet => {
+                let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes)).unwrap();
+                let names: Vec<_> = reader
+                    .schema()
+                    .fields()
+                    .iter()
+                    .map(|field| field.name().as_str())
+                    .collect();
+                assert_eq!(names, ["id", "id_1"]);
+                assert_eq!(
+                    reader.build().unwrap().next().unwrap().unwrap().columns(),
+                    batch.columns()
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_empty_result_is_whole() {
     let schema: SchemaRef = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, false)]));
     for format in ResultFormat::ALL {

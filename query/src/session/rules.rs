@@ -7,7 +7,7 @@ use datafusion::{
     execution::SessionStateBuilder, optimizer::Analyzer, physical_optimizer::optimizer::PhysicalOptimizer,
 };
 
-use super::{arithmetic::CheckedArithmetic, binary_text::NamedText, moments::ComparedMoments};
+use super::{arithmetic::CheckedArithmetic, binary_text::NamedText, meaning, moments::ComparedMoments};
 
 /// Physical rules that are left out.
 ///
@@ -20,9 +20,10 @@ const REFUSED_PHYSICAL: &[&str] = &["FilterPushdown", "FilterPushdown(Post)"];
 
 /// Gives a session its rules.
 pub fn register(builder: SessionStateBuilder) -> SessionStateBuilder {
-    let mut analyzer = Analyzer::new().rules;
     // Before the engine finds common types, and after.
-    analyzer.insert(0, Arc::new(ComparedMoments));
+    let mut analyzer = meaning::before_types();
+    analyzer.push(Arc::new(ComparedMoments));
+    analyzer.extend(Analyzer::new().rules);
     analyzer.push(Arc::new(CheckedArithmetic));
     analyzer.push(Arc::new(NamedText));
     let physical = PhysicalOptimizer::new()

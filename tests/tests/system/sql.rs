@@ -30,9 +30,13 @@ files! {
     federated
     floats
     joins
+    meaning
     metadata
+    names
     nulls
     overflow
+    set_operations
+    subqueries
     types
     using
     // sorted: end
