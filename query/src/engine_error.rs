@@ -28,7 +28,7 @@ fn classify(error: &DataFusionError, phase: Phase) -> (ErrorCode, String) {
         DataFusionError::ArrowError(arrow, _) => arrow_error(arrow, phase),
         DataFusionError::External(source) => external(source.as_ref(), phase),
         DataFusionError::ResourcesExhausted(_) => exhausted(error),
-        DataFusionError::NotImplemented(text) => (ErrorCode::NotSupported, statement_text(text)),
+        DataFusionError::NotImplemented(text) => (ErrorCode::NotSupported, not_implemented(text)),
         DataFusionError::Plan(text) => plan_error(text),
         DataFusionError::SQL(parser, _) => (ErrorCode::SyntaxError, statement_text(&parser.to_string())),
         DataFusionError::Execution(text) => execution_error(text, phase),
@@ -155,6 +155,19 @@ pub fn connector_error(error: &ConnectorError) -> (ErrorCode, String) {
     (code, error.to_string())
 }
 
+/// Aggregates that cannot give rows back are known by their accumulator's complaint, which ends with the call.
+fn not_implemented(text: &str) -> String {
+    match text.split_once("as a sliding accumulator because `retract_batch` is not implemented: ") {
+        Some((_, call)) => {
+            let function = call.split('(').next().unwrap_or(call).trim();
+            format!(
+                "`{function}` cannot be computed over a frame whose start moves; start the frame at UNBOUNDED PRECEDING"
+            )
+        }
+        None => statement_text(text),
+    }
+}
+
 /// Plan errors speak of the statement and of visible names; candidates and hints are cut off.
 fn plan_error(text: &str) -> (ErrorCode, String) {
     let lower = text.to_lowercase();
@@ -235,6 +248,17 @@ mod tests {
         assert!(!error.to_string().contains("CANARY"));
         let other = translate(DataFusionError::Execution("bad CANARY".to_owned()), Phase::Execute);
         assert!(!other.to_string().contains("CANARY"));
+    }
+
+    #[test]
+    fn a_moving_frame_names_function_and_remedy() {
+        let text = "Aggregate can not be used as a sliding accumulator because `retract_batch` is not implemented: bool_or(t.b) ROWS";
+        let error = translate(DataFusionError::NotImplemented(text.to_owned()), Phase::Execute);
+        assert_eq!(error.code, ErrorCode::NotSupported);
+        assert_eq!(
+            error.to_string(),
+            "`bool_or` cannot be computed over a frame whose start moves; start the frame at UNBOUNDED PRECEDING"
+        );
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod published;
 pub mod recheck;
 
 mod cooperate;
+mod guard;
 pub mod parse;
 pub mod plan;
 pub mod resolve;

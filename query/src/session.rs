@@ -3,6 +3,7 @@
 pub mod catalogs;
 mod checked_sum;
 mod functions;
+mod membership;
 mod memory;
 mod stores;
 
@@ -72,6 +73,7 @@ impl Sessions {
             .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
             .build()?;
         let base = functions::register(SessionStateBuilder::new())
+            .with_analyzer_rules(membership::rules())
             .with_config(config(threads))
             .with_runtime_env(Arc::new(runtime.clone()))
             .with_catalog_list(Arc::new(GovernedCatalogs::default()))

@@ -29,7 +29,9 @@ files! {
     distinct_from
     federated
     floats
+    guards
     joins
+    membership
     metadata
     nulls
     overflow
