@@ -163,6 +163,19 @@ pub fn connector_error(error: &ConnectorError) -> (ErrorCode, String) {
     (code, error.to_string())
 }
 
+/// Aggregates that cannot give rows back are known by their accumulator's complaint, which ends with the call.
+fn not_implemented(text: &str) -> String {
+    match text.split_once("as a sliding accumulator because `retract_batch` is not implemented: ") {
+        Some((_, call)) => {
+            let function = call.split('(').next().unwrap_or(call).trim();
+            format!(
+                "`{function}` cannot be computed over a frame whose start moves; start the frame at UNBOUNDED PRECEDING"
+            )
+        }
+        None => statement_text(text),
+    }
+}
+
 /// Plan errors speak of the statement and of visible names; candidates and hints are cut off.
 fn plan_error(text: &str) -> (ErrorCode, String) {
     let lower = text.to_lowercase();
@@ -269,6 +282,17 @@ mod tests {
                 ErrorCode::NotSupported,
                 "a subquery of this form is not supported here; write it as a join"
             )
+        );
+    }
+
+    #[test]
+    fn a_moving_frame_names_function_and_remedy() {
+        let text = "Aggregate can not be used as a sliding accumulator because `retract_batch` is not implemented: bool_or(t.b) ROWS";
+        let error = translate(DataFusionError::NotImplemented(text.to_owned()), Phase::Execute);
+        assert_eq!(error.code, ErrorCode::NotSupported);
+        assert_eq!(
+            error.to_string(),
+            "`bool_or` cannot be computed over a frame whose start moves; start the frame at UNBOUNDED PRECEDING"
         );
     }
 

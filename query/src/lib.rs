@@ -13,6 +13,7 @@ pub mod published;
 pub mod recheck;
 
 mod cooperate;
+mod guard;
 pub mod names;
 pub mod parse;
 pub mod plan;

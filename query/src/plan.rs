@@ -28,6 +28,7 @@ use crate::{
     entities::{Governor, ObjectRef},
     error::{QueryError, Result},
     govern::{invariant, table::GovernedTable},
+    guard::guarded,
     metadata::{self, visible::Viewer},
     names::{self, OutputNames},
     output, parameters,
@@ -303,7 +304,7 @@ async fn physical(
         return Err(too_complex("columns of the result", columns, MAX_COLUMNS));
     }
     let plan = session.create_physical_plan(&logical).await.map_err(failed)?;
-    let plan = cooperative(plan).map_err(failed)?;
+    let plan = guarded(plan).and_then(cooperative).map_err(failed)?;
     // INVARIANT: no plan leaves this function without the proof that every leaf is governed.
     invariant::check(&plan, cx)?;
     Ok(plan)

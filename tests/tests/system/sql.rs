@@ -29,8 +29,10 @@ files! {
     distinct_from
     federated
     floats
+    guards
     joins
     meaning
+    membership
     metadata
     names
     nulls
