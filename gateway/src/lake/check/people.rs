@@ -1,6 +1,6 @@
 //! Are roles, users, workgroups and API keys right?
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::{CheckContext, asked, plain, role, same, unknown};
 use crate::{
@@ -125,7 +125,15 @@ fn place_of<E>(entry: &Entry<E>, key: &str, name: &str) -> Place {
     item.map_or_else(|| entry.at(&[key]).clone(), |item| item.place.clone())
 }
 
+/// Subject of a token → user.
+type Subjects = HashMap<String, ObjectId>;
+
 pub(super) fn users(cx: &CheckContext<'_>, draft: &mut Draft, entries: &[Entry<UserEntry>]) {
+    let subjects_of = |user: &std::sync::Arc<lakegate_catalog::object::Stored<User>>| -> Vec<(String, ObjectId)> {
+        let subjects = user.body.subjects.iter();
+        subjects.map(|subject| (subject.clone(), user.id.clone())).collect()
+    };
+    let mut taken: Subjects = draft.after.users.iter().flat_map(subjects_of).collect();
     for entry in entries {
         let known = draft.after.find_user(&entry.name).cloned();
         let kept = known
@@ -157,7 +165,11 @@ pub(super) fn users(cx: &CheckContext<'_>, draft: &mut Draft, entries: &[Entry<U
             continue;
         }
         let roles = roles_at(draft, entry, &entry.body.roles, "roles");
-        subjects(draft, entry, known.as_ref().map(|known| &known.id));
+        let own = known.as_ref().map(|known| &known.id);
+        subjects(draft, entry, own, &taken);
+        if own.is_some() {
+            taken.retain(|_, user| own != Some(user));
+        }
         let body = User {
             kind: entry.body.kind.clone(),
             clearance: entry.body.clearance,
@@ -166,7 +178,7 @@ pub(super) fn users(cx: &CheckContext<'_>, draft: &mut Draft, entries: &[Entry<U
             subjects: entry.body.subjects.clone(),
         };
         let name = known.as_ref().map_or(entry.name.as_str(), |known| known.name.as_str());
-        draft.write(
+        let id = draft.write(
             known.as_deref(),
             &Seat {
                 parent: None,
@@ -175,11 +187,12 @@ pub(super) fn users(cx: &CheckContext<'_>, draft: &mut Draft, entries: &[Entry<U
             },
             body,
         );
+        taken.extend(entry.body.subjects.iter().map(|subject| (subject.clone(), id.clone())));
     }
 }
 
 /// A subject is one user only.
-fn subjects(draft: &mut Draft, entry: &Entry<UserEntry>, own: Option<&ObjectId>) {
+fn subjects(draft: &mut Draft, entry: &Entry<UserEntry>, own: Option<&ObjectId>, taken: &Subjects) {
     for subject in &entry.body.subjects {
         let place = place_of(entry, "subjects", subject);
         if !subject
@@ -189,11 +202,8 @@ fn subjects(draft: &mut Draft, entry: &Entry<UserEntry>, own: Option<&ObjectId>)
             let remedy = "write `issuer~subject`, such as `https://id.example~ana`";
             draft.invalid(&place, format!("`{subject}` is not the subject of a token"), remedy);
         }
-        let other = draft
-            .after
-            .users
-            .iter()
-            .find(|user| user.body.subjects.contains(subject) && Some(&user.id) != own);
+        let other = taken.get(subject).filter(|user| Some(*user) != own).cloned();
+        let other = other.and_then(|id| draft.after.users.iter().find(|user| user.id == id).cloned());
         if let Some(other) = other.map(|user| user.name.clone()) {
             draft.invalid(
                 &place,
