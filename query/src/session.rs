@@ -1,5 +1,6 @@
 //! Under which settings, functions, memory and stores does one statement run?
 
+mod bounded;
 pub mod catalogs;
 mod checked_sum;
 mod functions;

@@ -33,6 +33,7 @@ files! {
     metadata
     nulls
     overflow
+    runaway
     types
     // sorted: end
 }
