@@ -151,6 +151,13 @@ pub fn encode(
     batches: Batches,
     next_cursor: Option<String>,
 ) -> Result<BoxStream<'static, Result<Bytes>>> {
+    if format == ResultFormat::Parquet
+        && let Some(column) = parquet_file::unwritable(schema)
+    {
+        let message =
+            format!("column `{column}` holds intervals, which Parquet cannot nest; ask for another format or cast it");
+        return Err(ApiError::from(QueryError::new(ErrorCode::NotSupported, message)));
+    }
     let mut encoder = encoder(format, schema, next_cursor)?;
     let head = encoder.start()?;
     let writing = Writing { encoder, batches };

@@ -38,6 +38,7 @@ fn classify(error: &DataFusionError, phase: Phase) -> (ErrorCode, String) {
         DataFusionError::Plan(text) => plan_error(text),
         DataFusionError::SQL(parser, _) => (ErrorCode::SyntaxError, statement_text(&parser.to_string())),
         DataFusionError::Execution(text) => execution_error(text, phase),
+        DataFusionError::Internal(text) if text.contains(BAD_PATTERN) => bad_pattern(),
         DataFusionError::ParquetError(_) => (ErrorCode::CorruptFile, "a file of the table cannot be read".to_owned()),
         DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => (
             ErrorCode::SourceFailed,
@@ -45,6 +46,14 @@ fn classify(error: &DataFusionError, phase: Phase) -> (ErrorCode, String) {
         ),
         _ => internal(),
     }
+}
+
+/// What the engine says of a regular expression that it cannot read, in errors of several kinds.
+const BAD_PATTERN: &str = "Regular expression did not compile";
+
+fn bad_pattern() -> (ErrorCode, String) {
+    let message = "a regular expression cannot be read; look-around and back-references are not supported";
+    (ErrorCode::InvalidValue, message.to_owned())
 }
 
 fn internal() -> (ErrorCode, String) {
@@ -107,6 +116,7 @@ fn arrow_error(error: &ArrowError, phase: Phase) -> (ErrorCode, String) {
             ErrorCode::ExceededMemory,
             "the query needs more memory than its limit".to_owned(),
         ),
+        ArrowError::ComputeError(text) if text.contains(BAD_PATTERN) => bad_pattern(),
         ArrowError::InvalidArgumentError(_) | ArrowError::ComputeError(_) => (
             ErrorCode::InvalidValue,
             "a function was given a value that it does not take".to_owned(),

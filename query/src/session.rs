@@ -2,6 +2,7 @@
 
 mod arithmetic;
 mod binary_text;
+mod bounded;
 pub mod catalogs;
 mod checked_sum;
 mod extremes;

@@ -187,7 +187,8 @@ fn elapsed(array: &dyn Array, row: usize, unit: TimeUnit) -> i64 {
     }
 }
 
-fn interval(array: &dyn Array, row: usize, unit: IntervalUnit) -> String {
+/// An interval in the ISO 8601 form of durations.
+pub(super) fn interval(array: &dyn Array, row: usize, unit: IntervalUnit) -> String {
     match unit {
         IntervalUnit::YearMonth => temporal::duration(i64::from(primitive::<IntervalYearMonthType>(array, row)), 0, 0),
         IntervalUnit::DayTime => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::execution::{SessionStateBuilder, SessionStateDefaults};
 
-use super::{checked_sum::checked_sum, extremes::extremes};
+use super::{bounded::bounded, checked_sum::checked_sum, extremes::extremes};
 
 /// Scalar functions that show more than values: file names, row positions, field metadata, the engine's version.
 // sorted: start
@@ -33,6 +33,7 @@ pub fn register(builder: SessionStateBuilder) -> SessionStateBuilder {
     let scalar = SessionStateDefaults::default_scalar_functions()
         .into_iter()
         .filter(|function| !REFUSED_SCALAR.contains(&function.name()))
+        .map(bounded)
         .collect();
     let table = SessionStateDefaults::default_table_functions()
         .into_iter()

@@ -37,6 +37,7 @@ files! {
     names
     nulls
     overflow
+    runaway
     set_operations
     subqueries
     types
