@@ -173,19 +173,6 @@ pub fn connector_error(error: &ConnectorError) -> (ErrorCode, String) {
     (code, error.to_string())
 }
 
-/// Aggregates that cannot give rows back are known by their accumulator's complaint, which ends with the call.
-fn not_implemented(text: &str) -> String {
-    match text.split_once("as a sliding accumulator because `retract_batch` is not implemented: ") {
-        Some((_, call)) => {
-            let function = call.split('(').next().unwrap_or(call).trim();
-            format!(
-                "`{function}` cannot be computed over a frame whose start moves; start the frame at UNBOUNDED PRECEDING"
-            )
-        }
-        None => statement_text(text),
-    }
-}
-
 /// Plan errors speak of the statement and of visible names; candidates and hints are cut off.
 fn plan_error(text: &str) -> (ErrorCode, String) {
     let lower = text.to_lowercase();
@@ -225,8 +212,15 @@ fn execution_error(text: &str, phase: Phase) -> (ErrorCode, String) {
     }
 }
 
-/// What the planner could not turn into a join is told in the words of the statement, not in those of the plan.
+/// What the planner could not turn into a join is told in the words of the statement, not in those of the plan; aggregates that
+/// cannot give rows back are known by their accumulator's complaint, which ends with the call.
 fn not_implemented(text: &str) -> String {
+    if let Some((_, call)) = text.split_once("as a sliding accumulator because `retract_batch` is not implemented: ") {
+        let function = call.split('(').next().unwrap_or(call).trim();
+        return format!(
+            "`{function}` cannot be computed over a frame whose start moves; start the frame at UNBOUNDED PRECEDING"
+        );
+    }
     let subquery = ["ScalarSubquery(", "InSubquery(", "Exists(", "SetComparison("];
     if subquery.iter().any(|form| text.contains(form)) {
         return "a subquery of this form is not supported here; write it as a join".to_owned();

@@ -7,8 +7,12 @@
 use std::sync::Arc;
 
 use datafusion::{
-    arrow::{array::Array, compute::concat, datatypes::DataType},
-    common::{Result, ScalarValue},
+    arrow::{
+        array::Array,
+        compute::concat,
+        datatypes::{DataType, FieldRef},
+    },
+    common::Result,
     config::ConfigOptions,
     error::DataFusionError,
     logical_expr::{
@@ -73,7 +77,7 @@ impl Bounded {
         let (mut made, mut pieces, mut first) = (0, Vec::new(), 0);
         while first < estimates.len() {
             let mut sum = 0.0;
-            let rows = estimates[first..].iter().take_while(|bytes| {
+            let rows = estimates.iter().skip(first).take_while(|bytes| {
                 sum += **bytes;
                 sum <= LIMIT
             });
@@ -130,7 +134,7 @@ impl ScalarUDFImpl for Bounded {
         self.inner.return_type(arg_types)
     }
 
-    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<datafusion::arrow::datatypes::FieldRef> {
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
         self.inner.return_field_from_args(args)
     }
 

@@ -1,6 +1,9 @@
 //! Are roles, users, workgroups and API keys right?
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use super::{CheckContext, asked, plain, role, same, unknown};
 use crate::{
@@ -129,7 +132,7 @@ fn place_of<E>(entry: &Entry<E>, key: &str, name: &str) -> Place {
 type Subjects = HashMap<String, ObjectId>;
 
 pub(super) fn users(cx: &CheckContext<'_>, draft: &mut Draft, entries: &[Entry<UserEntry>]) {
-    let subjects_of = |user: &std::sync::Arc<lakegate_catalog::object::Stored<User>>| -> Vec<(String, ObjectId)> {
+    let subjects_of = |user: &Arc<Stored<User>>| -> Vec<(String, ObjectId)> {
         let subjects = user.body.subjects.iter();
         subjects.map(|subject| (subject.clone(), user.id.clone())).collect()
     };

@@ -1,4 +1,5 @@
 use datafusion::{
+    arrow::util::pretty::pretty_format_batches,
     execution::{SessionStateBuilder, context::SessionContext},
     logical_expr::ScalarUDFImpl,
 };
@@ -13,7 +14,7 @@ fn context() -> SessionContext {
 async fn run(sql: &str) -> std::result::Result<Vec<String>, String> {
     let frame = context().sql(sql).await.map_err(|error| error.to_string())?;
     let batches = frame.collect().await.map_err(|error| error.to_string())?;
-    let rows = datafusion::arrow::util::pretty::pretty_format_batches(&batches).unwrap();
+    let rows = pretty_format_batches(&batches).unwrap();
     Ok(rows.to_string().lines().map(str::to_owned).collect())
 }
 
