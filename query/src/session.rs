@@ -8,6 +8,7 @@ mod checked_sum;
 mod extremes;
 mod functions;
 pub(crate) mod meaning;
+mod membership;
 mod memory;
 mod moments;
 mod rules;

@@ -307,7 +307,7 @@ async fn every_format_bears_two_columns_of_one_name() {
                     .unwrap();
                 assert_eq!(read, batch);
             }
-            ResultFormat::Csv => assert_eq!(String::from_utf8(bytes).unwrap(), "\"id\",\"id\"\n1,2\n"),
+            ResultFormat::Csv => assert_eq!(String::from_utf8(bytes).unwrap(), "\"id\",\"id\"\n\"1\",\"2\"\n"),
             ResultFormat::Json => assert!(String::from_utf8(bytes).unwrap().contains(r#"[["1","2"]]"#)),
             ResultFormat::Ndjson => {
                 assert_eq!(String::from_utf8(bytes).unwrap(), "{\"id\":\"1\",\"id_1\":\"2\"}\n");

@@ -176,7 +176,7 @@ mod tests {
             ("1e3", "CAST('1e3' AS DOUBLE)"),
             ("array_remove(a, 1)", "array_remove_all(a, 1)"),
             ("to_unixtime(a)", "date_part('epoch', a)"),
-            ("CAST(a AS varchar(2))", "(substr((CAST(a AS VARCHAR)), 1, 2))"),
+            ("CAST(a AS varchar(2))", "(SUBSTR((CAST(a AS VARCHAR)), 1, 2))"),
         ] {
             assert_eq!(
                 rewritten(&format!("SELECT {stated} AS x")),

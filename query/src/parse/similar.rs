@@ -92,7 +92,8 @@ fn translate(pattern: &str, escape: Option<char>) -> Result<String> {
                 regex.push(')');
             }
             '[' => bracket(&mut characters, &mut regex, escape)?,
-            '|' | '*' | '+' | '?' | '{' | '}' => regex.push(character),
+            '{' => repetition(&mut characters, &mut regex)?,
+            '|' | '*' | '+' | '?' => regex.push(character),
             other => push_literal(&mut regex, other),
         }
     }
@@ -101,6 +102,20 @@ fn translate(pattern: &str, escape: Option<char>) -> Result<String> {
     }
     regex.push_str(")$");
     Ok(regex)
+}
+
+/// How often, up to its closing brace: `{2}`, `{2,}`, `{2,3}`.
+fn repetition(characters: &mut std::iter::Peekable<std::str::Chars<'_>>, regex: &mut String) -> Result<()> {
+    regex.push('{');
+    loop {
+        match characters.next() {
+            Some(character @ ('0'..='9' | ',')) => regex.push(character),
+            Some('}') => break,
+            _ => return Err(malformed("has braces that hold no numbers")),
+        }
+    }
+    regex.push('}');
+    Ok(())
 }
 
 /// A set of characters, up to its closing bracket.
@@ -165,7 +180,7 @@ mod tests {
             assert_eq!(translate(pattern, Some('\\')).unwrap(), expected, "{pattern}");
         }
         assert_eq!(translate("a!%", Some('!')).unwrap(), r"^(?s:a\%)$");
-        for pattern in ["(a", "a)", "[a", r"a\"] {
+        for pattern in ["(a", "a)", "[a", r"a\", "a{x}", "a{2"] {
             assert!(translate(pattern, Some('\\')).is_err(), "{pattern}");
         }
     }

@@ -4,10 +4,14 @@
 use std::sync::Arc;
 
 use datafusion::{
-    execution::SessionStateBuilder, optimizer::Analyzer, physical_optimizer::optimizer::PhysicalOptimizer,
+    execution::SessionStateBuilder,
+    optimizer::{Analyzer, AnalyzerRule},
+    physical_optimizer::optimizer::PhysicalOptimizer,
 };
 
-use super::{arithmetic::CheckedArithmetic, binary_text::NamedText, meaning, moments::ComparedMoments};
+use super::{
+    arithmetic::CheckedArithmetic, binary_text::NamedText, meaning, membership::Membership, moments::ComparedMoments,
+};
 
 /// Physical rules that are left out.
 ///
@@ -21,7 +25,8 @@ const REFUSED_PHYSICAL: &[&str] = &["FilterPushdown", "FilterPushdown(Post)"];
 /// Gives a session its rules.
 pub fn register(builder: SessionStateBuilder) -> SessionStateBuilder {
     // Before the engine finds common types, and after.
-    let mut analyzer = meaning::before_types();
+    let mut analyzer: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![Arc::new(Membership)];
+    analyzer.extend(meaning::before_types());
     analyzer.push(Arc::new(ComparedMoments));
     analyzer.extend(Analyzer::new().rules);
     analyzer.push(Arc::new(CheckedArithmetic));

@@ -296,7 +296,8 @@ fn fallible(rng: &mut StdRng, table: &Table) -> String {
         Type::Int => format!("6 / {name}"),
         Type::Bigint => format!("CAST({name} AS int)"),
         Type::Varchar => format!("CAST({name} AS bigint)"),
-        Type::Double => format!("CAST({name} AS bigint)"),
+        // Whole before the cast: the gateway rounds, the plain engine cuts.
+        Type::Double => format!("CAST(floor({name}) AS bigint)"),
         Type::Boolean => format!("1 / CAST({name} AS int)"),
         Type::Date => format!("CAST({name} AS varchar)"),
     };
