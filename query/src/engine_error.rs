@@ -129,6 +129,9 @@ fn arrow_error(error: &ArrowError, phase: Phase) -> (ErrorCode, String) {
 fn external(source: &(dyn std::error::Error + Send + Sync + 'static), phase: Phase) -> (ErrorCode, String) {
     let mut next: Option<&(dyn std::error::Error + 'static)> = Some(source);
     while let Some(error) = next {
+        if error.to_string().starts_with("regex parse error") {
+            return bad_pattern();
+        }
         if let Some(known) = error.downcast_ref::<QueryError>() {
             return (known.code, known.message.clone());
         }

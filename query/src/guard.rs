@@ -25,7 +25,10 @@ use datafusion::{
     },
 };
 
-use self::{can_fail::can_fail, guarded::Guarded};
+use self::{
+    can_fail::{Risk, can_fail, risk},
+    guarded::Guarded,
+};
 
 /// Guards what can fail in the plan's conditions and columns.
 ///
@@ -99,23 +102,24 @@ fn condition(predicate: &Arc<dyn PhysicalExpr>, schema: &SchemaRef) -> Result<Op
         return Ok(None);
     }
     let mut changed = false;
-    let (mut sure, mut risky) = (Vec::new(), Vec::new());
+    let (mut sure, mut arithmetic, mut risky) = (Vec::new(), Vec::new(), Vec::new());
     for term in split_conjunction(predicate) {
         let term = sides(Arc::clone(term), schema)?;
         changed |= term.transformed;
-        let place = if can_fail(&term.data, schema) {
-            &mut risky
-        } else {
-            &mut sure
+        let place = match risk(&term.data, schema) {
+            Risk::Never => &mut sure,
+            Risk::Overflow => &mut arithmetic,
+            Risk::Likely => &mut risky,
         };
         place.push(term.data);
     }
-    if !changed && risky.len() + sure.len() == 1 {
+    if !changed && sure.len() + arithmetic.len() + risky.len() == 1 {
         return Ok(None);
     }
     let plain = |left, right| Arc::new(BinaryExpr::new(left, Operator::And, right)) as Arc<dyn PhysicalExpr>;
     let guard = |left, right| Arc::new(Guarded::new(left, Operator::And, right)) as Arc<dyn PhysicalExpr>;
-    Ok(sure.into_iter().reduce(plain).into_iter().chain(risky).reduce(guard))
+    let sure = sure.into_iter().reduce(plain);
+    Ok(sure.into_iter().chain(arithmetic).chain(risky).reduce(guard))
 }
 
 /// The expression with a guard at every AND and OR whose right side can fail.

@@ -66,9 +66,41 @@ const SURE_OPERATORS: &[Operator] = &[
     Operator::StringConcat,
 ];
 
+/// How likely is it that a value makes an expression fail?
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Risk {
+    /// It has a result for every value.
+    Never,
+    /// Only a number at the end of the range of its type.
+    Overflow,
+    /// An ordinary value: a divisor that is 0, a text that is no number.
+    Likely,
+}
+
+/// The risk of the expression and all its parts.
+pub(super) fn risk(expr: &Arc<dyn PhysicalExpr>, schema: &Schema) -> Risk {
+    let own = match node_can_fail(expr, schema) {
+        false => Risk::Never,
+        true if is_checked_arithmetic(expr) => Risk::Overflow,
+        true => Risk::Likely,
+    };
+    let parts = expr.children().into_iter().map(|child| risk(child, schema));
+    parts.fold(own, Risk::max)
+}
+
 /// Some value could make the expression fail.
 pub(super) fn can_fail(expr: &Arc<dyn PhysicalExpr>, schema: &Schema) -> bool {
-    node_can_fail(expr, schema) || expr.children().into_iter().any(|child| can_fail(child, schema))
+    risk(expr, schema) > Risk::Never
+}
+
+/// Additions, subtractions and multiplications that tell of an overflow; see `session::arithmetic`.
+fn is_checked_arithmetic(expr: &Arc<dyn PhysicalExpr>) -> bool {
+    expr.downcast_ref::<ScalarFunctionExpr>().is_some_and(|function| {
+        matches!(
+            function.name(),
+            "checked_add" | "checked_multiply" | "checked_negate" | "checked_subtract"
+        )
+    })
 }
 
 fn node_can_fail(expr: &Arc<dyn PhysicalExpr>, schema: &Schema) -> bool {
@@ -125,6 +157,7 @@ fn is_sure_divisor(expr: &Arc<dyn PhysicalExpr>) -> bool {
 
 fn function_can_fail(function: &ScalarFunctionExpr) -> bool {
     match (function.name(), function.args()) {
+        ("checked_divide", [_, divisor]) => !is_sure_divisor(divisor),
         ("regexp_like", [_, pattern]) => !pattern.is::<Literal>(),
         (name, _) => !SURE_FUNCTIONS.contains(&name),
     }

@@ -1,3 +1,5 @@
+//! Are functions that grow refused before they run, and others left alone?
+
 use datafusion::{
     arrow::util::pretty::pretty_format_batches,
     execution::{SessionStateBuilder, context::SessionContext},
