@@ -1,6 +1,7 @@
 //! What can be done with queries? Submit, run, find, wait, list, cancel, fetch: the one door to data that every front door uses.
 
 mod drive;
+mod finish;
 mod prepare;
 mod view;
 
