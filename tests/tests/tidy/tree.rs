@@ -75,7 +75,7 @@ impl Tree {
             let path = format!("{prefix}{name}");
             if kind.is_dir() && is_ours(&name) {
                 self.add_folder(&entry.path(), &format!("{path}/"));
-            } else if kind.is_file() && path != "Cargo.lock" {
+            } else if kind.is_file() && !["Cargo.lock", ".git"].contains(&path.as_str()) {
                 self.add_file(entry.path(), path);
             }
         }
