@@ -68,7 +68,10 @@ impl Store {
         let late = |_| StoreError::from(sqlx::Error::PoolTimedOut);
         let version = timeout(CONFIRMATION, self.version()).await.map_err(late)??;
         match self.cached(version) {
-            Some(snapshot) => Ok(snapshot),
+            Some(snapshot) => {
+                self.inner.counts.snapshot_kept();
+                Ok(snapshot)
+            }
             None => self.snapshot().await,
         }
     }
