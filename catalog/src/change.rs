@@ -29,6 +29,14 @@ pub struct ChangeSet {
     pub idempotency: Option<IdempotentAnswer>,
 }
 
+impl ChangeSet {
+    /// It changes the catalog: the epoch grows.
+    #[must_use]
+    pub fn moves(&self) -> bool {
+        !(self.puts.is_empty() && self.deletes.is_empty())
+    }
+}
+
 /// What the caller believes to be stored.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Expected {

@@ -22,4 +22,4 @@ pub mod error;
 pub mod store;
 
 pub use error::StoreError;
-pub use store::{Dialect, LEASE, Renewal, Store, StoreFigures, StoreOptions};
+pub use store::{Confirmation, Dialect, Follower, LEASE, Renewal, Store, StoreFigures, StoreOptions};

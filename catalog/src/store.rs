@@ -6,12 +6,14 @@ mod audit;
 mod cell;
 mod commit;
 mod connect;
+mod epoch;
 mod figures;
 mod history;
 mod idempotency;
 mod integrity;
 mod lease;
 mod ledger;
+mod listen;
 mod migrate;
 mod object;
 mod queries;
@@ -28,10 +30,12 @@ use tokio::sync::Mutex;
 use self::{
     audit::{Head, Waiting},
     connect::Database,
+    epoch::Epochs,
     figures::Counts,
 };
 pub use self::{
     connect::{Dialect, StoreOptions},
+    epoch::{Confirmation, Follower},
     figures::StoreFigures,
     lease::{LEASE, Renewal},
     migrate::{MigrationReport, MigrationStatus},
@@ -58,6 +62,7 @@ struct Inner {
     chain: Mutex<Option<Head>>,
     /// Events of `append_audit` that wait for the chain: whoever gets it next writes them all.
     waiting: std::sync::Mutex<Vec<Waiting>>,
+    epochs: Epochs,
     counts: Counts,
 }
 
@@ -77,6 +82,7 @@ impl Store {
                 reading: Mutex::default(),
                 chain: Mutex::default(),
                 waiting: std::sync::Mutex::default(),
+                epochs: Epochs::new(),
                 counts: Counts::new(),
             }),
         })

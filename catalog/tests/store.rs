@@ -8,6 +8,8 @@
 mod audit;
 #[path = "store/changes.rs"]
 mod changes;
+#[path = "store/epochs.rs"]
+mod epochs;
 #[path = "store/leases.rs"]
 mod leases;
 #[path = "store/make.rs"]
@@ -63,6 +65,11 @@ suite! {
     changes::one_object_is_named_once,
     changes::one_store_serves_many_writers,
     changes::retired_tables_give_up_their_name,
+    epochs::a_change_binds_the_next_statement_of_its_process,
+    epochs::a_change_of_another_process_is_told,
+    epochs::a_change_that_may_have_happened_leaves_nothing_confirmed,
+    epochs::a_confirmation_holds_for_less_than_a_second,
+    epochs::a_new_epoch_is_current_when_its_follower_says_so,
     leases::a_lease_is_kept_until_it_lapses,
     leases::a_node_with_a_lease_is_not_lost,
     queries::a_key_is_answered_once,

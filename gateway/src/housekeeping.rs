@@ -1,4 +1,4 @@
-//! What happens by itself while the server runs? Heartbeat, lease, looks at the store and the key sets, and sweeping.
+//! What happens by itself while the server runs? The newest epoch, heartbeat, lease, looks at the store and the key sets, and sweeping.
 
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ const KEYS_KEPT: chrono::Duration = chrono::Duration::hours(24);
 
 /// Starts everything; it ends with `tasks`.
 pub fn start(tasks: &mut JoinSet<()>, app: &AppState) {
+    tasks.spawn(app.queries.clone().follow_epochs());
     tasks.spawn(beat(app.clone()));
     tasks.spawn(look_at_store(app.clone()));
     tasks.spawn(look_at_keys(app.clone()));

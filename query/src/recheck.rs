@@ -17,8 +17,11 @@ use crate::{
     signal::Signal,
 };
 
-/// Between two looks at the catalog's version while a statement waits or runs.
+/// Between two looks at the clock and the catalog's version while a statement waits or runs, if no new version is told.
 const TICK: Duration = Duration::from_millis(500);
+
+/// Time that one look has, however long ago the last one succeeded.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Watches the decisions of one statement.
 #[derive(Debug)]
@@ -36,6 +39,8 @@ pub struct Recheck<'a> {
 pub struct Confirmed {
     pub version: i64,
     pub at: DateTime<Utc>,
+    /// When the database was asked for the version.
+    pub asked: Instant,
 }
 
 impl Confirmed {
@@ -45,6 +50,7 @@ impl Confirmed {
         Self {
             version: cx.snapshot.version,
             at: cx.now,
+            asked: cx.started,
         }
     }
 }
@@ -56,11 +62,12 @@ impl Recheck<'_> {
     /// `POLICY_CHANGED` when a decision differs; what the store says when it cannot be read (fail closed).
     pub async fn once(&self, known: Confirmed) -> Result<Confirmed> {
         let at = Utc::now();
-        let version = self.store.version().await.map_err(crate::store_error)?;
+        let seen = self.store.confirmed_version().await.map_err(crate::store_error)?;
+        let (version, asked) = (seen.version, seen.at);
         if version == known.version && !self.turns(known.at, at) {
-            return Ok(Confirmed { version, at });
+            return Ok(Confirmed { version, at, asked });
         }
-        let snapshot = self.store.snapshot().await.map_err(crate::store_error)?;
+        let snapshot = self.store.confirmed_snapshot().await.map_err(crate::store_error)?;
         let governor = self.published.governor(&snapshot)?;
         let cx = self
             .cx
@@ -69,6 +76,7 @@ impl Recheck<'_> {
             Ok(Confirmed {
                 version: snapshot.version,
                 at,
+                asked,
             })
         } else {
             self.told(known.version).await;
@@ -98,12 +106,17 @@ impl Recheck<'_> {
 
     /// Decides again whenever it must; returns only when a decision differs, or cannot be confirmed for too long.
     pub async fn watch(&self, mut known: Confirmed) -> QueryError {
-        let mut confirmed = Instant::now();
+        let (mut epochs, mut confirmed) = (self.store.epochs(), Instant::now());
         loop {
-            tokio::time::sleep(TICK).await;
-            let (began, end) = (Instant::now(), confirmed + self.max_staleness);
-            match tokio::time::timeout_at(end.into(), self.once(known)).await {
-                Ok(Ok(now)) => (known, confirmed) = (now, began),
+            tokio::select! {
+                // The sender lives in the store: it does not go away.
+                _ = epochs.changed() => {}
+                () = tokio::time::sleep(TICK) => {}
+            }
+            let end = confirmed + self.max_staleness;
+            let look = end.max(Instant::now() + LOOK);
+            match tokio::time::timeout_at(look.into(), self.once(known)).await {
+                Ok(Ok(now)) => (known, confirmed) = (now, now.asked),
                 Ok(Err(error)) if error.code == ErrorCode::PolicyChanged => return error,
                 Ok(Err(error)) if Instant::now() < end => {
                     tracing::warn!(query_id = %self.cx.query, cause = %error.log_text(), "decisions cannot be confirmed");

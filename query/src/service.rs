@@ -2,6 +2,7 @@
 
 mod drive;
 mod finish;
+mod follow;
 mod prepare;
 mod view;
 

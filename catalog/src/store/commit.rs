@@ -1,6 +1,6 @@
 //! How does the catalog change? One transaction and one epoch per change set: all of it or nothing.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Instant};
 
 use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, Row};
@@ -17,6 +17,7 @@ use crate::{
         history::{Left, record},
         idempotency::keep_answer,
         integrity::Integrity,
+        listen::tell,
         object::{COLUMNS, ObjectRow, name_key},
     },
 };
@@ -41,6 +42,9 @@ impl Store {
         let mut chain = self.inner.chain().await;
         let mut tx = self.inner.database.begin().await?;
         let epoch = advance(&mut tx, &change).await?;
+        if change.moves() {
+            tell(&mut tx, self.dialect()).await?;
+        }
         if let Some(answer) = &change.idempotency {
             keep_answer(&mut tx, answer).await?;
         }
@@ -57,7 +61,9 @@ impl Store {
         let puts = writing.put_all(&change.puts, &mut integrity).await?;
         let cascaded = integrity.restore(&mut writing, &change.puts).await?;
         chain.append(&mut writing.tx, &change.audit).await?;
+        let (changing, at) = (self.inner.epochs.changing(), Instant::now());
         writing.tx.commit().await?;
+        changing.settle(epoch, at);
         chain.settle();
         Ok(Committed {
             version: epoch,
@@ -82,7 +88,7 @@ fn name_each_object_once(change: &ChangeSet) -> Result<()> {
 
 /// Takes the lock that puts changes in a row, and the next epoch.
 async fn advance(tx: &mut Tx, change: &ChangeSet) -> Result<i64> {
-    let step = i64::from(!(change.puts.is_empty() && change.deletes.is_empty()));
+    let step = i64::from(change.moves());
     let epoch: i64 = sqlx::query_scalar("UPDATE epoch SET version = version + $1 WHERE id = 1 RETURNING version")
         .bind(step)
         .fetch_one(&mut **tx)

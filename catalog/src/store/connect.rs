@@ -12,7 +12,10 @@ use sqlx::{
     any::{AnyConnectOptions, AnyPoolOptions},
 };
 
-use crate::error::{Result, StoreError};
+use crate::{
+    error::{Result, StoreError},
+    store::listen::Address,
+};
 
 /// How long a caller waits for a connection, and SQLite for a lock of another process.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -53,6 +56,8 @@ pub(crate) struct Database {
     pub(crate) dialect: Dialect,
     writer: AnyPool,
     pub(crate) reader: AnyPool,
+    /// Where changes of other processes are told.
+    pub(super) listen: Option<Address>,
 }
 
 impl Database {
@@ -101,6 +106,7 @@ impl Database {
             dialect: Dialect::Sqlite,
             writer,
             reader: reader.connect_lazy_with(connect),
+            listen: None,
         })
     }
 
@@ -110,6 +116,7 @@ impl Database {
             dialect: Dialect::Postgres,
             writer: pool.clone(),
             reader: pool,
+            listen: Some(Address(url.to_owned())),
         })
     }
 

@@ -1,10 +1,9 @@
 //! What does the catalog hold now? One batched read, kept until the epoch moves.
 
-use std::{sync::Arc, time::Duration};
+use std::{sync::Arc, time::Instant};
 
 use futures::TryStreamExt;
 use sqlx::{AssertSqlSafe, Row};
-use tokio::time::timeout;
 
 use crate::{
     error::{Result, StoreError},
@@ -12,13 +11,10 @@ use crate::{
     object::Kind,
     snapshot::{Partitions, Snapshot},
     store::{
-        Store,
+        Confirmation, Store,
         object::{COLUMNS, ObjectRow},
     },
 };
-
-/// How long the database may take to say which version is current.
-const CONFIRMATION: Duration = Duration::from_secs(1);
 
 impl Store {
     /// The epoch: incremented in the transaction of every change.
@@ -26,6 +22,14 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Failed`.
     pub async fn version(&self) -> Result<i64> {
+        let at = Instant::now();
+        let version = self.read_version().await?;
+        self.inner.epochs.read(Confirmation { version, at });
+        Ok(version)
+    }
+
+    /// As [`Store::version`], and nobody is told.
+    pub(super) async fn read_version(&self) -> Result<i64> {
         let version = sqlx::query_scalar("SELECT version FROM epoch WHERE id = 1")
             .fetch_one(&self.inner.database.reader)
             .await?;
@@ -60,14 +64,14 @@ impl Store {
         Ok(snapshot)
     }
 
-    /// [`Store::snapshot`], if its version is confirmed in a moment: for what must not begin under an old one.
+    /// [`Store::snapshot`] under the version that a new statement may begin under ([`Store::confirmed_version`]): for what
+    /// must not begin under an old one.
     ///
     /// # Errors
     /// As [`Store::snapshot`]; `Unavailable` when the database does not say in time which version is current.
     pub async fn confirmed_snapshot(&self) -> Result<Arc<Snapshot>> {
-        let late = |_| StoreError::from(sqlx::Error::PoolTimedOut);
-        let version = timeout(CONFIRMATION, self.version()).await.map_err(late)??;
-        match self.cached(version) {
+        let seen = self.confirmed_version().await?;
+        match self.cached(seen.version) {
             Some(snapshot) => {
                 self.inner.counts.snapshot_kept();
                 Ok(snapshot)
