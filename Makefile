@@ -40,9 +40,10 @@ check: ## quick: format, lints, unit tests of the crates, tidy tests
 tidy: ## the rules of the house that a compiler does not know
 	cargo test --workspace --test tidy
 
-bench: ## measured in the release profile
-	cargo build --release -p lakegate
-	LAKEGATE_BIN=$(abspath $(TARGET_DIR)/release/lakegate) cargo run --release -p lakegate-bench
+bench: ## measured in the release profile; BENCH="small decisions governed"
+	cargo build --release -p lakegate -p lakegate-bench
+	LAKEGATE_BIN=$(abspath $(TARGET_DIR)/release/lakegate) LAKEGATE_TPCH=$$(scripts/tpch.sh) \
+		$(TARGET_DIR)/release/lakegate-bench $(BENCH)
 
 openapi: ## regenerate openapi/v1.json and openapi/lake.schema.json from the code
 	UPDATE_GOLDEN=1 cargo test -p lakegate --lib golden

@@ -1,92 +1,28 @@
-//! How fast does one node start, how much does it hold, and what does a small governed query cost?
+//! How fast, against whom? `lakegate-bench [small|decisions|governed …]`; all of them without a word.
 //!
-//! Prints a Markdown table; `docs/benchmarks.md` keeps it with machine and command. A benchmark, not a timed test.
+//! Prints Markdown tables; `docs/benchmarks.md` keeps them with machine and command. A benchmark, not a timed test.
 
-mod lake;
+mod decisions;
+mod governed;
 mod server;
-
-use std::time::{Duration, Instant};
+mod small;
+mod times;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Starts measured; the median is shown.
-const STARTS: usize = 7;
-/// Queries of the warm-up and of the measurement.
-const WARM_UP: usize = 200;
-const QUERIES: usize = 2_000;
-
-const SMALL: &str = "SELECT id, region, ssn, amount FROM lake.sales.orders WHERE id < 10 ORDER BY id";
-const CONSTANT: &str = "SELECT 1";
-
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    let binary = std::env::var("LAKEGATE_BIN").map_err(|_| "set LAKEGATE_BIN to the release binary")?;
-    let directory = tempfile::tempdir()?;
-    lake::write(directory.path())?;
-    let mut starts = Vec::new();
-    for _ in 0..STARTS {
-        let (server, ready) = server::Server::start(&binary, directory.path()).await?;
-        starts.push(ready);
-        server.stop().await?;
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    let wanted = |name: &str| asked.is_empty() || asked.iter().any(|word| word == name);
+    let binary = || std::env::var("LAKEGATE_BIN").map_err(|_| "set LAKEGATE_BIN to the release binary");
+    if wanted("small") {
+        small::run(&binary()?).await?;
     }
-    starts.sort();
-    let (server, _) = server::Server::start(&binary, directory.path()).await?;
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let idle = server.resident_megabytes()?;
-    println!("| measure | value |\n|---|---|");
-    println!(
-        "| start to ready, median of {STARTS} | {:.0} ms |",
-        milliseconds(starts.get(STARTS / 2))
-    );
-    println!("| resident after start, idle | {idle:.0} MB |");
-    for (name, sql) in [
-        ("`SELECT 1`", CONSTANT),
-        ("small governed query (row filter, mask, 1,000 rows of Parquet)", SMALL),
-    ] {
-        let times = measure(&server, sql).await?;
-        println!(
-            "| {name} over REST, one connection, {QUERIES} queries | p50 {:.2} ms, p90 {:.2} ms, p99 {:.2} ms |",
-            percentile(&times, 50),
-            percentile(&times, 90),
-            percentile(&times, 99)
-        );
+    if wanted("decisions") {
+        decisions::run()?;
     }
-    println!(
-        "| resident after the queries | {:.0} MB |",
-        server.resident_megabytes()?
-    );
-    server.stop().await
-}
-
-async fn measure(server: &server::Server, sql: &str) -> Result<Vec<Duration>, Failure> {
-    let client = reqwest::Client::builder().pool_max_idle_per_host(1).build()?;
-    let mut times = Vec::with_capacity(QUERIES);
-    for number in 0..WARM_UP + QUERIES {
-        let started = Instant::now();
-        let answer = client
-            .post(format!("http://{}/v1/sql", server.http))
-            .bearer_auth(lake::ANALYST_KEY)
-            .header("accept", "application/json")
-            .json(&serde_json::json!({ "sql": sql }))
-            .send()
-            .await?;
-        let status = answer.status();
-        let body = answer.bytes().await?;
-        if !status.is_success() {
-            return Err(format!("{status}: {}", String::from_utf8_lossy(&body)).into());
-        }
-        if number >= WARM_UP {
-            times.push(started.elapsed());
-        }
+    if wanted("governed") {
+        governed::run(&binary()?).await?;
     }
-    times.sort();
-    Ok(times)
-}
-
-fn percentile(sorted: &[Duration], percent: usize) -> f64 {
-    milliseconds(sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1))))
-}
-
-fn milliseconds(time: Option<&Duration>) -> f64 {
-    time.map_or(f64::NAN, |time| time.as_secs_f64() * 1_000.0)
+    Ok(())
 }

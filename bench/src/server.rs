@@ -8,7 +8,7 @@ use std::{
 
 use tokio::process::{Child, Command};
 
-use crate::{Failure, lake};
+use crate::{Failure, small::lake};
 
 /// A running server.
 pub struct Server {

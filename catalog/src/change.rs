@@ -109,6 +109,28 @@ pub struct ObjectVersion {
     pub deleted: bool,
 }
 
+/// One epoch: who changed what, when.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EpochSummary {
+    pub epoch: i64,
+    pub changed_at: DateTime<Utc>,
+    /// Name of who changed it.
+    pub principal: String,
+    /// By kind; what was deleted by itself.
+    pub changes: Vec<EpochChange>,
+}
+
+/// Objects of one kind that changed in one epoch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EpochChange {
+    pub kind: Kind,
+    /// They were deleted; otherwise made or changed.
+    pub deleted: bool,
+    pub objects: i64,
+    /// The first of their own names; of a grant its ids.
+    pub name: String,
+}
+
 impl Put {
     /// A creation with a fresh id.
     ///

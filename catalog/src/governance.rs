@@ -62,12 +62,43 @@ impl FilterColumns {
     }
 }
 
+/// The language of a data filter's body.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FilterLanguage {
+    /// The subset of governance.md §4.1.
+    #[default]
+    Sql,
+    /// A Cedar condition over a `Row`, governance.md §4.2.
+    Cedar,
+}
+
+impl FilterLanguage {
+    /// As policies read it: the attribute `body` of a `DataFilter`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sql => "sql",
+            Self::Cedar => "cedar",
+        }
+    }
+
+    fn is_sql(&self) -> bool {
+        *self == Self::Sql
+    }
+}
+
 /// Body of a data filter; its parent is a table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DataFilter {
-    /// SQL body of governance.md §4.1, as written.
+    /// As written.
     #[serde(rename = "where")]
     pub body: String,
+    #[serde(default, skip_serializing_if = "FilterLanguage::is_sql")]
+    pub language: FilterLanguage,
+    /// A Cedar body with object ids in place of names; none for SQL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolved: Option<String>,
     #[serde(default)]
     pub columns: FilterColumns,
     /// Binds everybody who has no `BypassFilter` on it; needs no grant.
@@ -78,15 +109,32 @@ pub struct DataFilter {
     /// Ids of the columns that `columns` meant at publication: one that appears later is opened by nothing but a new
     /// publication (governance.md §3).
     pub covers: Vec<ObjectId>,
+    /// The mappings (`IN (SELECT …)`) of the body, in its order, bound at publication.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mappings: Vec<BoundMapping>,
+    /// Id of the user with whose rights the mappings are read; `None` without mappings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publisher: Option<ObjectId>,
 }
 
 impl DataFilter {
     /// Whether the filter reads or lists the column or a field of it.
     #[must_use]
     pub fn uses(&self, column: &ObjectId) -> bool {
-        let reads = self.reads.iter().map(|read| &read.id);
+        let mapped = self.mappings.iter().flat_map(|mapping| &mapping.reads);
+        let reads = self.reads.iter().chain(mapped).map(|read| &read.id);
         self.columns.named().iter().chain(reads).any(|id| id.is_within(column))
     }
+}
+
+/// A mapping in a body, bound at publication to its table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BoundMapping {
+    /// Catalog, database and table as written in the body, in lower case.
+    pub name: [String; 3],
+    pub table: ObjectId,
+    /// The column that gives the values, and those that the mapping's condition reads.
+    pub reads: Vec<BoundColumn>,
 }
 
 /// A column name in a body, bound at publication to its object id and type.
@@ -109,6 +157,9 @@ pub struct ColumnMask {
     pub func: String,
     /// Among the permitted masks of a column the lowest rank applies; unique per column.
     pub rank: i64,
+    /// Name of the hash domain that columns share; `None`: the column is its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
 }
 
 /// Body of a policy: its name is its `@id`.
@@ -145,6 +196,8 @@ mod tests {
     fn a_filter_uses_what_it_reads_and_lists_fields_included() {
         let filter = DataFilter {
             body: "a = 1".to_owned(),
+            language: FilterLanguage::Sql,
+            resolved: None,
             columns: FilterColumns::Except(vec![id("addr.zip")]),
             restrictive: false,
             reads: vec![BoundColumn {
@@ -153,6 +206,8 @@ mod tests {
                 data_type: "int".to_owned(),
             }],
             covers: Vec::new(),
+            mappings: Vec::new(),
+            publisher: None,
         };
         let used: Vec<bool> = ["a", "addr", "addr.zip", "add", "b"]
             .map(|column| filter.uses(&id(column)))

@@ -54,6 +54,15 @@ pub struct GrantObject {
     pub id: ObjectId,
 }
 
+/// How a grant was passed on by grant option.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct PassedOn {
+    /// The user who passed it on.
+    pub by: ObjectId,
+    /// The grant that let them; this one holds only while that one does.
+    pub through: ObjectId,
+}
+
 /// Body of a grant of one privilege; its name is `to privilege resource` by ids, which makes it unique.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Grant {
@@ -68,6 +77,9 @@ pub struct Grant {
     /// Name of the principal that granted it.
     #[serde(default)]
     pub grantor: String,
+    /// Absent: somebody granted it whom a policy permits to, or the operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passed_on: Option<PassedOn>,
 }
 
 /// Body of a workgroup.

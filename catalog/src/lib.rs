@@ -15,6 +15,7 @@ pub mod relation;
 pub mod audit;
 pub mod idempotency;
 pub mod record;
+pub mod secret;
 pub mod snapshot;
 
 pub mod change;
@@ -22,4 +23,7 @@ pub mod error;
 pub mod store;
 
 pub use error::StoreError;
-pub use store::{Confirmation, Dialect, Follower, LEASE, Renewal, Store, StoreFigures, StoreOptions};
+pub use store::{
+    Acceptance, AuditTrust, Confirmation, Dialect, Due, Follower, KeyStanding, LEASE, Renewal, Store, StoreFigures,
+    StoreOptions, Taken,
+};

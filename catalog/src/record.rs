@@ -90,9 +90,19 @@ pub struct ResultLocation {
 pub struct Decisions {
     /// By table id: what the submitter saw of it.
     pub tables: BTreeMap<String, String>,
+    /// By table id: the values of the mappings in its filters, for tables that have some.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub mappings: BTreeMap<String, String>,
     /// What the submitter saw of names, where the statement tells names.
     #[serde(default)]
     pub names: Option<String>,
+}
+
+/// The user on whose behalf a query ran.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct OnBehalfOf {
+    pub id: String,
+    pub name: String,
 }
 
 /// One query, from submission to its final state.
@@ -113,6 +123,9 @@ pub struct QueryRecord {
     pub database: Option<String>,
     pub labels: BTreeMap<String, String>,
     pub purpose: Option<String>,
+    /// Whom the submitter acted for; the query is the submitter's all the same.
+    #[serde(default)]
+    pub on_behalf_of: Option<OnBehalfOf>,
     pub state: QueryState,
     /// `SELECT`, `EXPLAIN`, `SHOW`, …; known after parsing.
     pub statement: Option<String>,

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    governance::BoundColumn,
     id::ObjectId,
+    name::TableName,
     object::{Kind, Noun},
 };
 
@@ -185,12 +187,54 @@ pub struct View {
     pub security: ViewSecurity,
     /// Fixed when the view is made.
     pub columns: Vec<Column>,
+    /// Ids of the columns of the bases that each column is computed from, in the order of `columns`.
+    #[serde(default)]
+    pub lineage: Vec<Vec<ObjectId>>,
+    /// Catalog and database that unqualified names of `sql` meant when the view was made.
+    #[serde(default)]
+    pub within: (String, String),
+    /// What `sql` reads, by id: a renamed relation stays bound, a dropped one breaks the view.
+    #[serde(default)]
+    pub bases: Vec<ViewBase>,
     #[serde(default)]
     pub comment: Option<String>,
     #[serde(default)]
     pub owner: Option<ObjectId>,
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
+}
+
+/// A relation that a view reads, as it was when the view was made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ViewBase {
+    /// The name in the view's text, completed.
+    pub name: TableName,
+    /// Of the table or view.
+    pub id: ObjectId,
+    /// All columns that `*` meant then.
+    pub columns: Vec<BoundColumn>,
+    /// Ids of those that the view reads: without one of them there is no view.
+    pub uses: Vec<ObjectId>,
+}
+
+impl View {
+    /// The view as a relation with these columns: what decides about tables decides about views.
+    #[must_use]
+    pub fn relation(&self) -> Table {
+        Table {
+            format: None,
+            location: None,
+            columns: self.columns.clone(),
+            inferred: false,
+            partitions: PartitionMode::None,
+            options: BTreeMap::new(),
+            comment: self.comment.clone(),
+            owner: self.owner.clone(),
+            tags: self.tags.clone(),
+            absent_policy_columns: AbsentPolicyColumns::Deny,
+            remote: None,
+        }
+    }
 }
 
 impl Noun for Catalog {

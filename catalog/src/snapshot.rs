@@ -3,6 +3,7 @@
 mod entity;
 mod field;
 mod index;
+mod lineage;
 mod lookup;
 mod relate;
 mod tags;
@@ -16,6 +17,7 @@ use crate::{
     identity::{Grant, Key, Role, User, Workgroup},
     object::Stored,
     relation::{Catalog, Column, Database, Partition, Table, View},
+    secret::Secret,
 };
 
 pub use self::{relate::ADMIN_ROLE, tags::Tags};
@@ -43,6 +45,8 @@ pub struct Snapshot {
     pub grants: Vec<Arc<Stored<Grant>>>,
     pub workgroups: Vec<Arc<Stored<Workgroup>>>,
     pub keys: Vec<Arc<Stored<Key>>>,
+    /// The newest version of the tenant's mask key, sealed.
+    pub mask_key: Option<Arc<Secret>>,
     pub index: SnapshotIndex,
 }
 
@@ -103,13 +107,25 @@ pub enum ColumnSlot {
     View(usize, usize),
 }
 
-/// A table with the path that leads to it.
+/// A table, or a view in the shape of one, with the path that leads to it.
 #[derive(Clone, Debug)]
 pub struct TablePath {
     pub catalog: Arc<Stored<Catalog>>,
     pub database: Arc<Stored<Database>>,
+    /// Id, name, version and columns; of a view, there is no more to it.
     pub table: Arc<Stored<Table>>,
+    /// That of the catalog.
     pub connection: Arc<Stored<Connection>>,
+    /// Set if the relation is a view.
+    pub view: Option<Arc<Stored<View>>>,
+}
+
+impl TablePath {
+    /// `Table` or `View`: the Cedar entity type of the relation.
+    #[must_use]
+    pub fn entity_type(&self) -> &'static str {
+        if self.view.is_some() { "View" } else { "Table" }
+    }
 }
 
 /// A view with the path that leads to it.

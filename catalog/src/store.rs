@@ -2,8 +2,10 @@
 //!
 //! Every call that writes is one transaction. A call that is dropped half-way either happened as a whole or not at all.
 
+mod acknowledge;
 mod audit;
 mod cell;
+mod checkpoint;
 mod commit;
 mod connect;
 mod epoch;
@@ -16,29 +18,35 @@ mod ledger;
 mod listen;
 mod migrate;
 mod object;
+mod past;
 mod queries;
 mod read;
 mod recover;
 mod reference;
+mod secrets;
 mod settings;
+mod tail;
 mod verify;
 
 use std::sync::{Arc, RwLock};
 
 use tokio::sync::Mutex;
 
-use self::{
-    audit::{Head, Waiting},
-    connect::Database,
-    epoch::Epochs,
-    figures::Counts,
-};
 pub use self::{
+    acknowledge::Acceptance,
+    checkpoint::{Due, KeyStanding, Taken},
     connect::{Dialect, StoreOptions},
     epoch::{Confirmation, Follower},
     figures::StoreFigures,
     lease::{LEASE, Renewal},
     migrate::{MigrationReport, MigrationStatus},
+    verify::AuditTrust,
+};
+use self::{
+    audit::{Head, Waiting},
+    connect::Database,
+    epoch::Epochs,
+    figures::Counts,
 };
 use crate::{error::Result, snapshot::Snapshot};
 

@@ -8,6 +8,8 @@
 mod audit;
 #[path = "store/changes.rs"]
 mod changes;
+#[path = "store/checkpoints.rs"]
+mod checkpoints;
 #[path = "store/epochs.rs"]
 mod epochs;
 #[path = "store/leases.rs"]
@@ -58,6 +60,7 @@ suite! {
     changes::a_failing_put_leaves_nothing,
     changes::a_stale_epoch_is_refused,
     changes::a_stale_version_is_refused,
+    changes::an_epoch_is_seen_as_it_was,
     changes::deletes_come_first_and_names_are_free_again,
     changes::every_version_stays_in_the_history,
     changes::names_are_unique_without_regard_to_case,
@@ -65,6 +68,19 @@ suite! {
     changes::one_object_is_named_once,
     changes::one_store_serves_many_writers,
     changes::retired_tables_give_up_their_name,
+    checkpoints::a_checkpoint_is_made_by_one_of_many,
+    checkpoints::a_checkpoint_that_is_gone_shows,
+    checkpoints::a_forged_checkpoint_shows,
+    checkpoints::a_loss_is_accepted_and_told_for_ever,
+    checkpoints::a_new_key_is_signed_by_the_old_one,
+    checkpoints::a_removed_chain_shows,
+    checkpoints::a_removed_tail_shows_where_it_was_signed,
+    checkpoints::a_rewritten_chain_shows,
+    checkpoints::another_key_does_not_sign,
+    checkpoints::checkpoints_sign_what_moved,
+    checkpoints::copies_show_what_the_store_has_lost,
+    checkpoints::keys_of_somebody_else_show_to_whoever_knows_ours,
+    checkpoints::what_does_not_hold_is_signed_as_such,
     epochs::a_change_binds_the_next_statement_of_its_process,
     epochs::a_change_of_another_process_is_told,
     epochs::a_change_that_may_have_happened_leaves_nothing_confirmed,

@@ -7,6 +7,7 @@ use lakegate_connectors::registry::Registry;
 use lakegate_query::{
     connection::SecretSource,
     context::Caller,
+    sealed::MasterKey,
     service::{QueryService, RunError, RunningQuery, SubmitRequest},
 };
 use tokio::time::Instant;
@@ -14,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     auth::Authenticator,
+    checkpoints::Checkpoints,
     config::Config,
     cursor::CursorSeal,
     error::ApiError,
@@ -43,7 +45,10 @@ pub struct App {
     pub config: Config,
     /// Key of the HMAC of API keys.
     pub pepper: Vec<u8>,
+    /// Opens stored secrets; `None`: what needs one is denied.
+    pub master_key: Option<Arc<MasterKey>>,
     pub auth: Authenticator,
+    pub checkpoints: Checkpoints,
     pub cursors: CursorSeal,
     pub metrics: Arc<Metrics>,
     pub health: Arc<Health>,

@@ -1,6 +1,6 @@
 //! Who asks? A credential becomes a [`Caller`], or the one refusal.
 //!
-//! No header names a user, and an address comes from the connection only.
+//! No header names a user; an address is the connection's, or what a trusted proxy saw (`middleware::forwarded`).
 
 // sorted: start
 pub mod api_key;
@@ -12,6 +12,7 @@ pub mod oidc;
 
 use std::{net::IpAddr, sync::Arc};
 
+use chrono::{DateTime, Utc};
 use http::{HeaderMap, header};
 use lakegate_catalog::{Store, id::ObjectId, identity::User, object::Stored, snapshot::Snapshot};
 use lakegate_query::context::Caller;
@@ -51,6 +52,8 @@ pub(crate) struct Proof {
     pub(crate) mfa: bool,
     pub(crate) auth_age_ms: Option<i64>,
     pub(crate) extra_roles: Vec<ObjectId>,
+    /// When the token ends; keys say it themselves.
+    pub(crate) ends: Option<DateTime<Utc>>,
 }
 
 impl Authenticator {
@@ -105,6 +108,7 @@ impl Authenticator {
             trace_id: origin.trace_id.clone(),
             request_id: origin.request_id.clone(),
             extra_roles: proof.extra_roles,
+            proof_ends: proof.ends,
         })
     }
 

@@ -13,6 +13,7 @@ use crate::{
     auth::api_key,
     error::chain,
     lake::{self, Applier, ApplyOptions, LakeInput},
+    master_key,
     server::StartError,
 };
 
@@ -26,6 +27,7 @@ const KEY_FILE: &str = "admin.key";
 /// All problems of the lakes, one a line, or a failure of the store.
 pub async fn bootstrap(app: &AppState, paths: &[PathBuf]) -> Result<(), StartError> {
     ensure_builtins(app).await?;
+    master_key::ensure_mask_key(&app.store, app.master_key.as_deref()).await?;
     if paths.is_empty() {
         return Ok(());
     }

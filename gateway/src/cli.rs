@@ -7,6 +7,7 @@ pub mod completions;
 pub mod config;
 pub mod demo;
 pub mod diff;
+pub mod effects;
 pub mod exit;
 pub mod export;
 pub mod failure;
@@ -15,10 +16,13 @@ pub mod human;
 pub mod items;
 pub mod lake_files;
 pub mod list;
+pub mod mask_key;
 pub mod migrate;
 pub mod output;
+pub mod policy;
 pub mod profile;
 pub mod query;
+pub mod rollback;
 pub mod rows;
 pub mod screen;
 pub mod serve;
@@ -57,16 +61,24 @@ enum Command {
     Config(config::Command),
     /// One query, four people: start the demo lake, ask, and stay up
     Demo(demo::Demo),
-    /// Show what `apply` would change
+    /// Show what `apply` would change, and who would gain or lose what
     Diff(diff::Diff),
     /// Write the running lake as files
     Export(export::Export),
+    /// List the versions of the key that `hmac-sha-256` masks hash with, or make a new one
+    #[command(subcommand)]
+    MaskKey(mask_key::Command),
     /// Bring the metadata store's schema up to date
     #[command(subcommand)]
     Migrate(migrate::Command),
+    /// Write, check, explain, compare and try policies
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// Submit, find, list and cancel queries; fetch results
     #[command(subcommand)]
     Query(query::Command),
+    /// Publish the policies, filters, masks and grants of an earlier epoch again
+    Rollback(rollback::Rollback),
     /// Run the server
     Serve(serve::Serve),
     /// Run a statement and print its rows
@@ -94,8 +106,11 @@ pub async fn run(environment: Environment) -> Exit {
         Command::Demo(command) => demo::run(command, environment).await,
         Command::Diff(command) => diff::run(command, environment).await,
         Command::Export(command) => export::run(command, environment).await,
+        Command::MaskKey(command) => mask_key::run(command, environment).await,
         Command::Migrate(command) => migrate::run(command, environment).await,
+        Command::Policy(command) => policy::run(command, environment).await,
         Command::Query(command) => query::run(command, environment).await,
+        Command::Rollback(command) => rollback::run(command, environment).await,
         Command::Serve(command) => serve::run(command, environment).await,
         Command::Sql(command) => sql::run(*command, environment).await,
         Command::Whoami(command) => whoami::run(command, environment).await,

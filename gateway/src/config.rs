@@ -4,11 +4,13 @@
 //! server runs (connections, policies, people) is catalog data and never here.
 
 // sorted: start
+pub mod audit;
 pub mod auth;
 pub mod database;
 pub mod drain;
 pub mod environment;
 pub mod http;
+pub mod master_key;
 pub mod metering;
 pub mod query;
 pub mod secrets;
@@ -30,6 +32,7 @@ use self::{environment::Environment, settings::Settings};
 /// Everything that can be set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
+    pub audit: audit::Audit,
     pub auth: auth::Auth,
     pub database: database::Database,
     pub drain: drain::Drain,
@@ -38,6 +41,7 @@ pub struct Config {
     pub metering: metering::Metering,
     pub query: query::Query,
     pub results: query::Results,
+    pub secrets: master_key::Secrets,
     pub sources: sources::Sources,
     pub telemetry: telemetry::Telemetry,
     /// Where state is kept; from `--data` only, since `DIR/lakegate.toml` is read from it.
@@ -117,6 +121,7 @@ impl Config {
     fn read(settings: &mut Settings, data: PathBuf) -> Self {
         http::refuse_other_doors(settings);
         Self {
+            audit: audit::Audit::read(settings),
             auth: auth::Auth::read(settings),
             database: database::Database::read(settings, &data),
             drain: drain::Drain::read(settings),
@@ -125,6 +130,7 @@ impl Config {
             metering: metering::Metering::read(settings),
             query: query::Query::read(settings),
             results: query::Results::read(settings),
+            secrets: master_key::Secrets::read(settings),
             sources: sources::Sources::read(settings, &data),
             telemetry: telemetry::Telemetry::read(settings),
             data,

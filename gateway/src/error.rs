@@ -6,7 +6,7 @@ use axum::{
 };
 use http::{HeaderValue, StatusCode, header};
 use lakegate_catalog::StoreError;
-use lakegate_openapi::error as wire;
+use lakegate_openapi::{error as wire, lake::LakeEffects};
 use lakegate_query::error::{ErrorCode, ErrorKind, Location, QueryError};
 
 /// A refusal on its way out. The cause is for the log and never written to the caller.
@@ -20,7 +20,14 @@ pub struct ApiError {
     retry_after: Option<u64>,
     retryable: bool,
     cause: Option<Box<str>>,
+    details: Option<Box<Details>>,
+}
+
+/// What only some refusals tell.
+#[derive(Debug, Default)]
+struct Details {
     problems: Vec<wire::Problem>,
+    effects: Option<LakeEffects>,
 }
 
 /// Results of handlers.
@@ -90,7 +97,14 @@ impl ApiError {
     /// Adds everything that is wrong with what was sent.
     #[must_use]
     pub fn with_problems(mut self, problems: Vec<wire::Problem>) -> Self {
-        self.problems = problems;
+        self.details.get_or_insert_default().problems = problems;
+        self
+    }
+
+    /// Adds who would gain or lose what.
+    #[must_use]
+    pub fn with_effects(mut self, effects: Option<LakeEffects>) -> Self {
+        self.details.get_or_insert_default().effects = effects;
         self
     }
 
@@ -163,7 +177,7 @@ impl From<QueryError> for ApiError {
             retryable: error.retryable(),
             cause: logged.then(|| error.log_text().into_boxed_str()),
             message: error.message,
-            problems: Vec::new(),
+            details: None,
         }
     }
 }
@@ -199,9 +213,12 @@ impl From<StoreError> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        let error = self.wire();
+        let details = self.details.map(|details| *details).unwrap_or_default();
         let refusal = wire::Refusal {
-            error: self.wire(),
-            problems: self.problems,
+            error,
+            problems: details.problems,
+            effects: details.effects,
         };
         let mut response = json_response(self.status, &refusal);
         if let Some(seconds) = self.retry_after {

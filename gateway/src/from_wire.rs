@@ -4,6 +4,7 @@
 pub mod audit_event;
 pub mod entry;
 pub mod grant;
+pub mod inquiry;
 pub mod lake;
 pub mod policy;
 pub mod query;

@@ -28,6 +28,7 @@ pub struct Health {
     step: RwLock<&'static str>,
     /// OIDC is on and no issuer has a usable key set.
     keys_missing: AtomicBool,
+    unsound: AtomicBool,
 }
 
 impl Default for Health {
@@ -41,6 +42,7 @@ impl Default for Health {
             closing: AtomicBool::new(false),
             step: RwLock::new("configuration"),
             keys_missing: AtomicBool::new(false),
+            unsound: AtomicBool::new(false),
         }
     }
 }
@@ -66,6 +68,11 @@ impl Health {
     /// The start sequence has ended.
     pub fn set_started(&self) {
         self.started.store(true, Ordering::Relaxed);
+    }
+
+    /// A check of the policy decisions failed: never ready again.
+    pub fn set_unsound(&self) {
+        self.unsound.store(true, Ordering::Relaxed);
     }
 
     /// The server was told to stop: not ready, everything else as before.
@@ -122,6 +129,9 @@ impl Health {
         if self.draining.load(Ordering::Relaxed) {
             return Err("draining".to_owned());
         }
+        if self.unsound.load(Ordering::Relaxed) {
+            return Err("a check of the policy decisions failed".to_owned());
+        }
         if self.keys_missing.load(Ordering::Relaxed) {
             return Err("no identity provider has a usable key set".to_owned());
         }
@@ -159,6 +169,11 @@ mod tests {
         health.set_keys_usable(false);
         assert!(health.ready().is_err());
         health.set_keys_usable(true);
+        let unsound = Health::default();
+        unsound.set_started();
+        unsound.store_reached();
+        unsound.set_unsound();
+        assert!(unsound.ready().is_err_and(|reason| reason.contains("policy decisions")));
         health.set_draining();
         assert!(health.ready().is_err());
         assert!(health.startup().is_ok());

@@ -11,6 +11,7 @@ pub mod format;
 pub mod schema;
 pub mod shape;
 
+mod filter_body;
 pub mod input;
 pub mod model;
 pub mod read;
@@ -24,6 +25,9 @@ pub mod source_inspector;
 
 pub mod change;
 mod commit;
+mod compared;
+mod gains;
+mod grant_option;
 mod handout;
 mod judge;
 pub mod permission;
@@ -31,6 +35,8 @@ pub mod permission;
 pub mod builtins;
 pub mod export;
 pub mod resource;
+mod rollback;
+pub mod soundness;
 pub mod yaml_text;
 
 use std::{
@@ -50,22 +56,32 @@ use lakegate_query::{connection::SecretSource, context::Caller, entities::Govern
 use serde::Serialize;
 
 pub use self::{
+    builtins::{Builtins, ensure_builtins},
     change::{Change, ChangeKind},
+    compared::{Compared, Days, PastChange, Replayed, compared},
     export::{ExportOptions, Exported},
+    gains::Told,
     input::{LakeInput, Source, SourceText},
     problem::{Place, Problem, ProblemCode},
     resource::{EntryView, Precondition},
+    rollback::rollback,
 };
 use self::{
+    change::Difference,
     check::CheckContext,
     commit::commit,
     draft::{Draft, Writer},
     entry::Picture,
+    gains::Rule,
     inspect::Inspector,
     judge::Judge,
     model::Lake,
     problem::Problems,
     sight::Mentioned,
+};
+pub(crate) use self::{
+    grant_option::{is_over, may_grant, may_pass_on_anything},
+    judge::GrantWish,
 };
 
 /// Times that a change is computed again because the catalog moved meanwhile.
@@ -132,6 +148,9 @@ pub struct ApplyReport {
     pub inferred: BTreeMap<String, Vec<(String, String)>>,
     /// What is allowed and probably not meant.
     pub warnings: Vec<String>,
+    /// Who gains or loses what, as far as the applier may know it; none of the operator's own, and if nothing changes.
+    #[serde(skip)]
+    pub told: Option<Told>,
 }
 
 impl ApplyReport {
@@ -169,13 +188,17 @@ impl Counts {
 pub struct ApplyError {
     /// Never empty.
     pub problems: Vec<Problem>,
+    /// With `GAINS_NEED_APPROVAL`: who would gain what.
+    pub told: Option<Box<Told>>,
 }
 
 impl ApplyError {
     pub(crate) fn one(problem: Problem) -> Self {
-        Self {
-            problems: vec![problem],
-        }
+        Self::of(vec![problem])
+    }
+
+    pub(crate) fn of(problems: Vec<Problem>) -> Self {
+        Self { problems, told: None }
     }
 
     /// The code of the refusal: that of the gravest problem.
@@ -186,11 +209,24 @@ impl ApplyError {
     }
 }
 
-/// Applies a lake: one transaction, one epoch.
+/// Applies a lake: one transaction, one epoch. A caller's lake that lets anybody see or do more is refused.
 ///
 /// # Errors
-/// Every problem at once; then nothing was stored.
+/// As [`apply_approved`].
 pub async fn apply(cx: &ApplyContext<'_>, input: &LakeInput, options: ApplyOptions) -> Result<ApplyReport, ApplyError> {
+    apply_approved(cx, input, options, None).await
+}
+
+/// As [`apply`]; `approved` is the digest of the gains that may be stored.
+///
+/// # Errors
+/// Every problem at once, or `GAINS_NEED_APPROVAL`; then nothing was stored.
+pub async fn apply_approved(
+    cx: &ApplyContext<'_>,
+    input: &LakeInput,
+    options: ApplyOptions,
+    approved: Option<&str>,
+) -> Result<ApplyReport, ApplyError> {
     let mut problems = Problems::default();
     let lake = read::read(input, &mut problems);
     let name = match &lake.name {
@@ -220,6 +256,10 @@ pub async fn apply(cx: &ApplyContext<'_>, input: &LakeInput, options: ApplyOptio
         directories: &directories,
         removed: None,
         problems: &problems,
+        gains: match cx.by {
+            Applier::Operator => Rule::Free,
+            Applier::Caller { .. } => Rule::Approved(approved),
+        },
     };
     run(cx, &plan, options).await.map(|mut report| {
         report.lake = name;
@@ -237,45 +277,6 @@ fn lake_name(name: &str, place: &Place, options: ApplyOptions, problems: &mut Pr
         let remedy = "leave `--prune` out, and delete objects one by one; or choose another name for this lake";
         problems.push(Problem::invalid(place, message, remedy));
     }
-}
-
-/// What the built-ins are after a start.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Builtins {
-    /// Epoch from now on.
-    pub version: i64,
-    /// The given key was stored; otherwise key `admin` was there already.
-    pub key_stored: bool,
-}
-
-/// Makes sure that the built-ins are there. `admin_key`: HMAC (`auth::api_key::hmac_hex`) of a key for the user `admin`, to be
-/// stored as key `admin` unless there is one.
-///
-/// # Errors
-/// When the store cannot be used.
-pub async fn ensure_builtins(store: &Store, admin_key: Option<&str>) -> Result<Builtins, ApplyError> {
-    for _ in 0..ATTEMPTS {
-        let snapshot = snapshot(store).await?;
-        let version = snapshot.version;
-        let mut draft = Draft::new(snapshot, BTreeMap::new(), Writer::Builtin);
-        builtins::write(&mut draft, admin_key);
-        finish(&mut draft)?;
-        let difference = change::difference(&draft);
-        if difference.puts.is_empty() {
-            return Ok(Builtins {
-                version,
-                key_stored: false,
-            });
-        }
-        let key_stored = difference
-            .changes
-            .iter()
-            .any(|change| change.kind == Kind::Key && change.change == ChangeKind::Created);
-        if let Some(version) = commit(store, (None, &Judge::Operator), version, difference).await? {
-            return Ok(Builtins { version, key_stored });
-        }
-    }
-    Err(moved())
 }
 
 /// The running lake in its own format; an API caller gets what it may see.
@@ -301,6 +302,7 @@ pub async fn export(
     };
     let visible = |kind: Kind, id: &ObjectId| {
         caller.is_none_or(|(caller, governor)| permission::visible(governor, caller, kind, id))
+            && judge.exports(kind, id)
     };
     export::export(picture, options, &visible)
 }
@@ -314,12 +316,12 @@ struct Plan<'a> {
     removed: Option<(Kind, ObjectId)>,
     /// Found while reading.
     problems: &'a Problems,
+    gains: Rule<'a>,
 }
 
 async fn run(cx: &ApplyContext<'_>, plan: &Plan<'_>, options: ApplyOptions) -> Result<ApplyReport, ApplyError> {
     for _ in 0..ATTEMPTS {
         let whole = snapshot(cx.store).await?;
-        let version = whole.version;
         let judge = Judge::new(&cx.by, &whole);
         let before = sight::seen(&judge, &whole, &Mentioned::by(plan.lake, options.prune));
         let named: BTreeSet<String> = plan.lake.tables.iter().map(|table| table.name.to_lowercase()).collect();
@@ -342,46 +344,71 @@ async fn run(cx: &ApplyContext<'_>, plan: &Plan<'_>, options: ApplyOptions) -> R
             resource::remove(&mut draft, *kind, id);
         }
         check::governed_columns_stay(&judge, &mut draft);
+        draft.reindex();
+        check::mappings::no_circles(&mut draft);
+        check::views::stand(&mut draft);
         let seen =
             |draft: &Draft, kind, id: &ObjectId| !resource::is_stored(&draft.before, kind, id) || judge.sees(kind, id);
         check::usage::nothing_hangs(&mut draft, options.prune, &seen);
         check::dangling(&mut draft, &seen);
         let difference = change::difference(&draft);
-        let caller = match &cx.by {
-            Applier::Operator => None,
-            Applier::Caller { caller, governor } => {
-                let mut refused = std::mem::take(&mut draft.refusals);
-                refused.extend(permission::refused(governor, caller, &draft, &difference));
-                if !refused.is_empty() && !options.dry_run {
-                    let changes = refused.iter().map(|(change, _)| change);
-                    commit::record_refusals(cx.store, caller, version, changes).await?;
-                }
-                forbid(&mut draft, refused.into_iter().map(|(_, problem)| problem));
-                Some(*caller)
-            }
-        };
-        finish(&mut draft)?;
-        let changes = difference.changes.clone();
-        let counts = Counts::of(&changes);
-        let idle = difference.puts.is_empty() && difference.deletes.is_empty();
-        let stored = if options.dry_run || idle {
-            Some(version)
-        } else {
-            commit(cx.store, (caller, &judge), version, difference).await?
-        };
-        if let Some(version) = stored {
-            return Ok(ApplyReport {
-                lake: String::new(),
-                version,
-                dry_run: options.dry_run,
-                changes,
-                counts,
-                inferred: draft.inferred,
-                warnings: draft.warnings,
-            });
+        if let Some(report) = settle(cx, (plan, &judge), draft, difference, options).await? {
+            return Ok(report);
         }
     }
     Err(moved())
+}
+
+/// Asks for permission and approval, then stores. `None`: the catalog moved, compute it again.
+async fn settle(
+    cx: &ApplyContext<'_>,
+    (plan, judge): (&Plan<'_>, &Judge<'_>),
+    mut draft: Draft,
+    mut difference: Difference,
+    options: ApplyOptions,
+) -> Result<Option<ApplyReport>, ApplyError> {
+    let version = draft.before.version;
+    let caller = match &cx.by {
+        Applier::Operator => None,
+        Applier::Caller { caller, governor } => {
+            let mut refused = std::mem::take(&mut draft.refusals);
+            refused.extend(permission::refused(governor, caller, &draft, &difference));
+            if !refused.is_empty() && !options.dry_run {
+                let changes = refused.iter().map(|(change, _)| change);
+                commit::record_refusals(cx.store, caller, version, changes).await?;
+            }
+            forbid(&mut draft, refused.into_iter().map(|(_, problem)| problem));
+            Some(*caller)
+        }
+    };
+    finish(&mut draft)?;
+    let changes = difference.changes.clone();
+    let idle = difference.puts.is_empty() && difference.deletes.is_empty();
+    let told = match plan.gains {
+        Rule::Approved(_) if !idle => {
+            let (told, gains) = gains::told((judge, cx.pepper), &draft, &difference).await?;
+            if !options.dry_run {
+                difference.approval = gains::approve(plan.gains, &told, gains)?;
+            }
+            Some(told)
+        }
+        _ => None,
+    };
+    let stored = if options.dry_run || idle {
+        Some(version)
+    } else {
+        commit(cx.store, (caller, judge), version, difference).await?
+    };
+    Ok(stored.map(|version| ApplyReport {
+        lake: String::new(),
+        version,
+        dry_run: options.dry_run,
+        counts: Counts::of(&changes),
+        changes,
+        inferred: draft.inferred,
+        warnings: draft.warnings,
+        told,
+    }))
 }
 
 /// Permission comes first: a lake that is refused is not judged beyond that.
@@ -406,6 +433,10 @@ fn check_context<'a>(cx: &ApplyContext<'a>, plan: &Plan<'a>, judge: &'a Judge<'a
         local_roots: cx.local_roots,
         operator: matches!(cx.by, Applier::Operator),
         principal,
+        user: match cx.by {
+            Applier::Operator => None,
+            Applier::Caller { caller, .. } => Some(&caller.user),
+        },
         directories: plan.directories,
         judge,
     }
@@ -416,7 +447,7 @@ fn finish(draft: &mut Draft) -> Result<(), ApplyError> {
     if problems.is_empty() {
         Ok(())
     } else {
-        Err(ApplyError { problems })
+        Err(ApplyError::of(problems))
     }
 }
 

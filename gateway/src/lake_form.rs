@@ -56,7 +56,7 @@ fn read(parts: Vec<Part<'_>>) -> Result<Map<String, Value>> {
                     text: text.to_owned(),
                 });
             }
-            (None, "lake", _) => {
+            (None, "lake" | "approve_gains", _) => {
                 body.insert(name, json!(text));
             }
             (None, "dry_run" | "prune", "true" | "false") => {
@@ -67,7 +67,7 @@ fn read(parts: Vec<Part<'_>>) -> Result<Map<String, Value>> {
             }
             (None, _, _) => {
                 return Err(ApiError::invalid(format!(
-                    "`{}` is no part of the form: there are files with names, `lake`, `dry_run` and `prune`",
+                    "`{}` is no part of the form: there are files with names, `lake`, `dry_run`, `prune` and `approve_gains`",
                     name.escape_debug()
                 )));
             }

@@ -29,10 +29,12 @@ pub mod to_wire;
 pub mod lake;
 
 pub mod bootstrap;
+pub mod checkpoints;
 pub mod connections;
 pub mod health;
 pub mod housekeeping;
 pub mod management;
+pub mod master_key;
 pub mod ready_file;
 pub mod shutdown;
 pub mod telemetry;

@@ -4,6 +4,7 @@
 pub mod access;
 pub mod authenticate;
 pub mod drain;
+pub mod forwarded;
 pub mod hygiene;
 pub mod idempotency;
 pub mod panic;

@@ -16,8 +16,9 @@ use crate::{
     error::ApiError,
     middleware,
     routes::{
-        api_keys, apply, audit_events, catalogs, column_masks, columns, connections, data_filters, databases, export,
-        grants, partitions, policies, queries, roles, sql, tables, tags, usage, users, whoami, workgroups,
+        api_keys, apply, audit_events, catalogs, column_masks, columns, connections, data_filters, databases, epochs,
+        export, grants, mask_keys, partitions, policies, queries, roles, rollback, sql, tables, tags, usage, users,
+        views, whoami, workgroups,
     },
 };
 
@@ -71,13 +72,18 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(databases::delete::delete_database, databases::find::find_database, databases::update::update_database))
         .routes(routes!(databases::find_tags::find_database_tags, databases::set_tags::set_database_tags))
         .routes(routes!(databases::list_grants::list_database_grants))
+        .routes(routes!(epochs::compare::compare_epochs))
+        .routes(routes!(epochs::list::list_epochs))
         .routes(routes!(export::export_lake))
         .routes(routes!(grants::create::create_grant, grants::list::list_grants))
         .routes(routes!(grants::delete::delete_grant, grants::find::find_grant, grants::update::update_grant))
+        .routes(routes!(mask_keys::rotate::rotate_mask_key, mask_keys::list::list_mask_keys))
         .routes(routes!(partitions::create::create_partition, partitions::list::list_partitions))
         .routes(routes!(partitions::delete::delete_partition))
         .routes(routes!(policies::create::create_policy, policies::list::list_policies))
         .routes(routes!(policies::delete::delete_policy, policies::find::find_policy, policies::update::update_policy))
+        .routes(routes!(policies::explain::explain_policies))
+        .routes(routes!(policies::simulate::simulate_policies))
         .routes(routes!(policies::validate::validate_policies))
         .routes(routes!(queries::cancel::cancel_query))
         .routes(routes!(queries::events::watch_query))
@@ -86,6 +92,7 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(queries::submit::submit_query, queries::list::list_queries))
         .routes(routes!(roles::create::create_role, roles::list::list_roles))
         .routes(routes!(roles::delete::delete_role, roles::find::find_role, roles::update::update_role))
+        .routes(routes!(rollback::rollback_lake))
         .routes(routes!(sql::run_sql))
         .routes(routes!(tables::create::create_table, tables::list::list_tables))
         .routes(routes!(tables::delete::delete_table, tables::find::find_table, tables::update::update_table))
@@ -96,6 +103,8 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(usage::list::list_usage))
         .routes(routes!(users::create::create_user, users::list::list_users))
         .routes(routes!(users::delete::delete_user, users::find::find_user, users::update::update_user))
+        .routes(routes!(views::create::create_view, views::list::list_views))
+        .routes(routes!(views::delete::delete_view, views::find::find_view, views::update::update_view))
         .routes(routes!(whoami::find_identity))
         .routes(routes!(workgroups::create::create_workgroup, workgroups::list::list_workgroups))
         .routes(routes!(workgroups::delete::delete_workgroup, workgroups::find::find_workgroup, workgroups::update::update_workgroup))

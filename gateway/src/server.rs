@@ -28,6 +28,7 @@ use crate::{
     app::{App, AppState},
     auth::{Authenticator, api_key},
     bootstrap,
+    checkpoints::{self, Checkpoints},
     config::{self, Config, Sources, environment::Environment, secrets::LocalSecrets},
     connections,
     cursor::CursorSeal,
@@ -35,7 +36,7 @@ use crate::{
     health::Health,
     housekeeping,
     lake::source_inspector::SourceInspector,
-    management,
+    management, master_key,
     ready_file::ReadyFile,
     router::router,
     shutdown::StopSignals,
@@ -130,6 +131,7 @@ pub async fn serve(start: Start) -> Result<(), StartError> {
     drain(&app, &close, open, &mut signals).await;
     drop(ready_file);
     background.shutdown().await;
+    checkpoints::end(&app).await;
     if let Err(error) = app.store.release_lease().await {
         tracing::warn!(error = %chain(&error), "the lease was not given back: it lapses");
     }
@@ -151,6 +153,7 @@ async fn prepare(
     let store = open_store(config, &metrics).await?;
     steps.enter("engine");
     let app = assemble(config, environment, store, metrics, Arc::clone(&steps.health)).await?;
+    app.checkpoints.refuse_torn(&app.store).await?;
     let lost = app
         .queries
         .recover()
@@ -161,6 +164,7 @@ async fn prepare(
     }
     steps.enter("catalog");
     bootstrap::bootstrap(&app, apply).await?;
+    checkpoints::begin(&app).await;
     steps.enter("identity providers");
     app.auth.refresh_keys().await;
     app.health.set_keys_usable(app.auth.keys_usable());
@@ -182,7 +186,11 @@ pub async fn assemble(
     let secrets: Arc<dyn SecretSource> = Arc::new(LocalSecrets::new(
         environment.clone(),
         config.sources.secret_roots.clone(),
+        master_key::place(config),
     ));
+    let master_key = master_key::load(config, environment, &store)
+        .await
+        .map_err(|error| fail("the metadata store cannot be used", chain(&error)))?;
     let connections = Arc::new(Connections::new(
         Arc::clone(&secrets),
         config.sources.local_roots.clone(),
@@ -204,6 +212,7 @@ pub async fn assemble(
             megabyte_bytes: config.metering.megabyte_bytes,
         },
         price_per_tb: config.metering.price_per_tb.clone(),
+        master_key: master_key.clone(),
         signals: signals(&metrics),
     };
     let queries = QueryService::new(store.clone(), Arc::clone(&registry), Arc::clone(&secrets), options)
@@ -221,7 +230,9 @@ pub async fn assemble(
         inspector,
         config: config.clone(),
         pepper,
+        master_key,
         auth,
+        checkpoints: Checkpoints::new(config, environment)?,
         cursors,
         metrics,
         health,

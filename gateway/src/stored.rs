@@ -3,11 +3,14 @@
 //! Every write becomes a lake of one entry ([`crate::lake`]): same checks, decisions and audit events as in a file. What the
 //! caller may not see is missing, in the same bytes.
 
+mod asked;
 mod authority;
 mod desk;
 mod granting;
 mod if_match;
+mod inquiry;
 mod keys;
+pub(crate) mod mask_keys;
 mod objects;
 mod page;
 mod partitions;
@@ -18,9 +21,11 @@ mod spending;
 mod tagged;
 
 pub use self::{
+    asked::{Asked, Target},
     desk::Desk,
     granting::GrantWish,
     if_match::IfMatch,
+    inquiry::{Answer, Found, Inquiry, Sight, Simulated, Wish},
     keys::NewKey,
     page::NamePage,
     refusal::refusal,

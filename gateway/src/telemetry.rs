@@ -29,10 +29,16 @@ macro_rules! metrics {
 metrics! {
     Counter ADMISSION_REJECTED "lakegate_admission_rejected_total" ["reason", "workgroup"]
         "Statements that were not let in.";
+    Gauge AUDIT_CHECKPOINT_AGE "lakegate_audit_checkpoint_age_seconds" []
+        "Time since the audit trail of the store was signed last, by any server.";
+    Counter AUDIT_CHECKPOINT_FAILURES "lakegate_audit_checkpoint_failures_total" []
+        "Times that the audit trail could not be signed, or what was signed not copied.";
     Counter AUDIT_EVENTS "lakegate_audit_events_total" ["kind"]
         "Audit events stored by this process.";
     Counter AUDIT_FAILURES "lakegate_audit_write_failures_total" []
         "Audit events that could not be stored.";
+    Gauge AUDIT_FAULTS "lakegate_audit_faults" []
+        "Chains of the audit trail that did not hold when it was signed last.";
     Gauge AUDIT_SEQUENCE "lakegate_audit_sequence" []
         "Number of the last event in the audit chain of this process.";
     Counter AUTH_FAILURES "lakegate_auth_failures_total" ["method", "reason"]
@@ -125,7 +131,7 @@ impl Metrics {
         let series = Series::new(ALL)?;
         series.set(BUILD, &[env!("CARGO_PKG_VERSION")], 1.0);
         // There from the start: an alert on an increase misses what appears with its first value.
-        for counter in [AUDIT_FAILURES, POLICY_ERRORS] {
+        for counter in [AUDIT_CHECKPOINT_FAILURES, AUDIT_FAILURES, POLICY_ERRORS] {
             series.count(counter, &[], 0);
         }
         Ok(Self { series })

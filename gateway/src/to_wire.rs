@@ -4,14 +4,19 @@
 pub mod api_key;
 pub mod audit_event;
 pub mod entry;
+pub mod epoch;
 pub mod event;
+pub mod explanation;
 pub mod identity;
 pub mod lake;
+pub mod mask_key;
+pub mod ocsf;
 pub mod policy;
 pub mod query;
 pub mod relation;
 pub mod result;
 pub mod usage;
+pub mod view;
 // sorted: end
 
 use chrono::{DateTime, SecondsFormat, Utc};

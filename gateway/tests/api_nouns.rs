@@ -20,6 +20,10 @@ mod attack;
 mod discovery;
 #[path = "api_nouns/escalation.rs"]
 mod escalation;
+#[path = "api_nouns/explanations.rs"]
+mod explanations;
+#[path = "api_nouns/grant_option.rs"]
+mod grant_option;
 #[path = "api_nouns/grants.rs"]
 mod grants;
 #[path = "api_nouns/hidden.rs"]
@@ -38,8 +42,14 @@ mod matrix;
 mod policies;
 #[path = "api_nouns/relations.rs"]
 mod relations;
+#[path = "api_nouns/simulations.rs"]
+mod simulations;
+#[path = "api_nouns/tag_rights.rs"]
+mod tag_rights;
 #[path = "api_nouns/usage.rs"]
 mod usage;
+#[path = "api_nouns/views.rs"]
+mod views;
 
 use http::Method;
 use serde_json::{Value, json};
@@ -67,9 +77,20 @@ async fn delete(server: &Server, key: &str, path: &str) -> Answer {
 /// Applies maps as the administrator, in a lake of their own.
 async fn apply(server: &Server, mut maps: Value) -> Answer {
     maps["lake"] = json!("extra");
-    let answer = server.post(&admin(server), "/v1/apply", &[], &maps).await;
+    let answer = approved(server, maps).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer
+}
+
+/// Applies a body as the administrator, and approves what others gain by it.
+async fn approved(server: &Server, mut body: Value) -> Answer {
+    let key = admin(server);
+    let answer = server.post(&key, "/v1/apply", &[], &body).await;
+    if answer.status != 412 {
+        return answer;
+    }
+    body["approve_gains"] = answer.json()["effects"]["digest"].clone();
+    server.post(&key, "/v1/apply", &[], &body).await
 }
 
 /// Makes a user with a key of its own, and the grants given as `(privilege, resource)`.

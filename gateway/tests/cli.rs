@@ -12,12 +12,16 @@
 // In reading order.
 #[path = "cli/fixture.rs"]
 mod fixture;
+#[path = "cli/gains.rs"]
+mod gains;
 #[path = "cli/help.rs"]
 mod help;
 #[path = "cli/lake.rs"]
 mod lake;
 #[path = "cli/offline.rs"]
 mod offline;
+#[path = "cli/policies.rs"]
+mod policies;
 #[path = "cli/queries.rs"]
 mod queries;
 #[path = "cli/rows.rs"]

@@ -16,6 +16,8 @@ mod callers;
 mod demo;
 #[path = "lake/fixture.rs"]
 mod fixture;
+#[path = "lake/gains.rs"]
+mod gains;
 #[path = "lake/generate.rs"]
 mod generate;
 #[path = "lake/ownership.rs"]
@@ -26,7 +28,11 @@ mod page;
 mod property;
 #[path = "lake/reading.rs"]
 mod reading;
+#[path = "lake/rollback.rs"]
+mod rollback;
 #[path = "lake/routes.rs"]
 mod routes;
 #[path = "lake/usage.rs"]
 mod usage;
+#[path = "lake/views.rs"]
+mod views;

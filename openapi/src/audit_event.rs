@@ -61,6 +61,26 @@ pub struct AuditEvent {
     pub hash: String,
 }
 
+/// Which events come first.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AuditOrder {
+    #[default]
+    Newest,
+    Oldest,
+}
+
+/// How events are written.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AuditFormat {
+    /// A page of events as they are stored.
+    #[default]
+    Json,
+    /// JSON lines in the Open Cybersecurity Schema Framework; the next cursor is the header `Lakegate-Next-Cursor`.
+    Ocsf,
+}
+
 /// Which events to list.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -86,6 +106,14 @@ pub struct ListAuditEvents {
     /// Before this time (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
+    /// `newest` (the default) or `oldest` first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
+    pub order: Option<AuditOrder>,
+    /// `json` (the default) or `ocsf`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
+    pub format: Option<AuditFormat>,
     /// Page size, 1 to 1000; absent: 50.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,

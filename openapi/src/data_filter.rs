@@ -9,8 +9,11 @@ pub struct CreateDataFilter {
     /// Unique in its table.
     pub name: String,
     /// SQL condition that a visible row satisfies.
-    #[serde(rename = "where")]
-    pub condition: String,
+    #[serde(rename = "where", default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
+    /// The same in Cedar, instead of `where`: `when { … }`, perhaps `unless { … }`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cedar: Option<String>,
     /// The columns that it opens; all if neither this nor `except` is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<String>>,
@@ -20,6 +23,9 @@ pub struct CreateDataFilter {
     /// Binds everybody, without a grant.
     #[serde(default)]
     pub restrictive: bool,
+    /// `user:NAME`: with whose rights a mapping (`IN (SELECT …)`) is read; who published the filter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publisher: Option<String>,
 }
 
 /// A data filter as it is stored.
@@ -31,8 +37,11 @@ pub struct DataFilter {
     /// `catalog.database.table/filter`.
     pub name: String,
     /// SQL condition that a visible row satisfies.
-    #[serde(rename = "where")]
-    pub condition: String,
+    #[serde(rename = "where", default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
+    /// The same in Cedar, instead of `where`: `when { … }`, perhaps `unless { … }`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cedar: Option<String>,
     /// The columns that it opens; all if neither this nor `except` is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<String>>,
@@ -42,6 +51,9 @@ pub struct DataFilter {
     /// Binds everybody, without a grant.
     #[serde(default)]
     pub restrictive: bool,
+    /// `user:NAME`: with whose rights a mapping (`IN (SELECT …)`) is read; who published the filter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publisher: Option<String>,
     /// Grows with every change; the `ETag`.
     pub version: i64,
     #[schema(format = DateTime)]

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::lake::LakeEffects;
+
 /// The body of every answer with a status of 400 or more.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Error {
@@ -31,6 +33,9 @@ pub struct Refusal {
     pub error: Error,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<Problem>,
+    /// With `GAINS_NEED_APPROVAL`: who would gain or lose what, and the digest that approves it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effects: Option<LakeEffects>,
 }
 
 /// One thing that is wrong with a lake or an entry.

@@ -25,6 +25,9 @@ pub struct ApplyLake {
     /// Also delete what this lake applied before and no longer names.
     #[serde(default)]
     pub prune: bool,
+    /// Digest of the gains that are approved; without it a change that lets anybody see or do more is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approve_gains: Option<String>,
 }
 
 /// A lake to apply, as a form: any number of files, and the switches.
@@ -42,6 +45,9 @@ pub struct ApplyLakeForm {
     /// `true`: also delete what this lake applied before and no longer names.
     #[serde(default)]
     pub prune: bool,
+    /// Digest of the gains that are approved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approve_gains: Option<String>,
 }
 
 /// What an apply did, or would do.
@@ -57,6 +63,50 @@ pub struct LakeApplied {
     pub counts: LakeCounts,
     /// What is allowed and probably not meant.
     pub warnings: Vec<String>,
+    /// Who gains or loses what; absent if nothing changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effects: Option<LakeEffects>,
+}
+
+/// Who gains or loses what by a change.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LakeEffects {
+    /// Gains on objects that the caller may describe.
+    pub gains: u64,
+    pub losses: u64,
+    /// Approves exactly these gains, under this version of the catalog; absent if nobody gains anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// Gains first. Empty without `SimulateAs`.
+    pub items: Vec<LakeEffect>,
+}
+
+/// One effect on some principals.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LakeEffect {
+    /// `gain` or `loss`.
+    pub direction: String,
+    /// `user:ana`, `role:x` (whoever has it), `everybody`; at most 50 of them.
+    pub principals: Vec<String>,
+    /// How many there are.
+    pub principal_count: u64,
+    /// `table:lake.sales.orders`.
+    pub object: String,
+    /// `rows`, `columns`, `name`, `source`, `privileges`, `grant-option`, `principal`, `not-compared`.
+    pub part: String,
+    /// Columns or privileges.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
+    pub before: String,
+    pub after: String,
+    /// What it takes: `with mfa`; absent: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
+    /// `false`: before and after could not be compared, so it counts as a gain.
+    pub compared: bool,
+    /// A statement that shows it, and for whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub example: Option<String>,
 }
 
 /// One object, and what happens to it.

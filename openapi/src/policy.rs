@@ -36,6 +36,9 @@ pub struct Policy {
 pub struct ValidatePolicies {
     /// One or more Cedar statements with names. Those whose `@id` is stored stand for the stored ones.
     pub text: String,
+    /// Check what is stored, too: policies, and the bodies of filters and masks against the tables as they are now.
+    #[serde(default)]
+    pub stored: bool,
 }
 
 /// What is wrong with Cedar text.

@@ -36,7 +36,7 @@ pub struct SubmitQuery {
     /// The declared purpose, which policies may read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<String>,
-    /// Name of the user on whose behalf the caller acts.
+    /// Name of the user on whose behalf the caller acts (needs `Impersonate`): the query shows what both may see.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<String>,
     /// Tighter limits than the workgroup's.
@@ -93,6 +93,9 @@ pub struct Query {
     pub labels: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purpose: Option<String>,
+    /// Name of the user on whose behalf the submitter acted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<String>,
     /// `SELECT`, `EXPLAIN`, `SHOW`, …; known after parsing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statement: Option<String>,

@@ -1,11 +1,12 @@
 //! Which rows and columns of a relation may a user see?
 //!
 //! `governance.md` §3, rules 1 to 5, literally. Predicates are named by filter ids, never read: compiling them is
-//! `query`'s. Impersonation and views are combinations of several accesses and are not made here.
+//! `query`'s. Impersonation is a combination of two accesses and is made in `intersection`.
 
 use crate::action::Action;
 use crate::authorizer::Authorizer;
 use crate::decision::{Decision, Verdict};
+use crate::intersection::Joint;
 use crate::mask::MaskChoice;
 use crate::policy_set::{Circumstances, Question};
 use crate::relation::{ColumnFacts, FilterFacts, MaskFacts, RelationFacts};
@@ -13,7 +14,7 @@ use crate::request::RequestContext;
 use crate::resource::uid;
 use cedar_policy::EntityUid;
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// What a user may see of a relation. All lists of ids are sorted, so equal decisions are equal values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -36,6 +37,8 @@ pub struct Access {
     pub errors: Vec<String>,
     /// What an administrator must mend, such as two masks of one rank.
     pub alerts: Vec<String>,
+    /// Where somebody acts on behalf of somebody else: the parts of both. Rows and cells follow from them alone.
+    pub joint: Option<Box<Joint>>,
 }
 
 /// The rows of S: the union of the row conditions that the user holds.
@@ -120,6 +123,7 @@ impl Authorizer<'_> {
             policies: Vec::new(),
             errors: Vec::new(),
             alerts: Vec::new(),
+            joint: None,
         };
         if gate != Verdict::Forbidden {
             open(&mut access, &mut inquiry, facts);
@@ -132,11 +136,7 @@ impl Authorizer<'_> {
 
 /// Rules 2 to 5, after the gate.
 fn open(access: &mut Access, inquiry: &mut Inquiry<'_>, facts: &RelationFacts) {
-    let columns: Vec<Verdict> = facts
-        .columns
-        .iter()
-        .map(|column| inquiry.verdict(Action::Select, &uid("Column", &column.id)))
-        .collect();
+    let columns = inquiry.columns(&facts.columns);
     let masks: Vec<Vec<&MaskFacts>> = facts.columns.iter().map(|column| inquiry.masks(column)).collect();
     let any_mask = masks.iter().any(|permitted| !permitted.is_empty());
     let (restrictive, permissive): (Vec<&FilterFacts>, Vec<&FilterFacts>) =
@@ -277,14 +277,13 @@ struct Inquiry<'a> {
 
 impl Inquiry<'_> {
     fn verdict(&mut self, action: Action, resource: &EntityUid) -> Verdict {
-        let Authorizer { policies, entities } = self.authorizer;
         let decision = match &self.at {
-            Ok(at) => policies.ask(&Question {
+            Ok(at) => self.authorizer.ask(&Question {
                 principal: &self.principal,
                 action,
                 resource,
                 at,
-                entities,
+                entities: &self.authorizer.entities,
             }),
             Err(error) => Decision::failed(error.clone()),
         };
@@ -295,6 +294,22 @@ impl Inquiry<'_> {
 
     fn allows(&mut self, action: Action, resource: &EntityUid) -> bool {
         self.verdict(action, resource) == Verdict::Allow
+    }
+
+    /// The verdict on each column; columns that no policy can tell apart are decided once.
+    fn columns(&mut self, columns: &[ColumnFacts]) -> Vec<Verdict> {
+        let mut known: HashMap<&str, Verdict> = HashMap::new();
+        let mut verdicts = Vec::with_capacity(columns.len());
+        for column in columns {
+            let decided = column.decided_as.as_str();
+            let verdict = match known.get(decided) {
+                Some(verdict) => *verdict,
+                None => self.verdict(Action::Select, &uid("Column", decided)),
+            };
+            known.insert(decided, verdict);
+            verdicts.push(verdict);
+        }
+        verdicts
     }
 
     fn masks<'f>(&mut self, column: &'f ColumnFacts) -> Vec<&'f MaskFacts> {

@@ -5,15 +5,21 @@
 use crate::decision::Decision;
 use crate::error::PolicyError;
 use crate::model::MODEL;
-use crate::policy_set::{Circumstances, PolicySet};
+use crate::policy_set::{Circumstances, PolicySet, Question};
+use crate::reads::Reads;
 use crate::request::Request;
+use crate::resource::uid;
 use cedar_policy::{Entities, Entity, EntityUid};
+use std::cell::RefCell;
 
 /// A set of policies together with the entities of one statement.
 #[derive(Debug)]
 pub struct Authorizer<'a> {
     pub(crate) policies: &'a PolicySet,
     pub(crate) entities: Entities,
+    /// What could be read to answer what was asked so far.
+    reads: RefCell<Reads>,
+    sliced: bool,
 }
 
 impl<'a> Authorizer<'a> {
@@ -22,12 +28,49 @@ impl<'a> Authorizer<'a> {
         Ok(Self {
             policies,
             entities: entity_store(entities)?,
+            reads: RefCell::default(),
+            sliced: true,
+        })
+    }
+
+    /// As [`Authorizer::new`], but the whole set answers, without its index.
+    pub fn unsliced(policies: &'a PolicySet, entities: Vec<Entity>) -> Result<Self, PolicyError> {
+        Ok(Self {
+            sliced: false,
+            ..Self::new(policies, entities)?
         })
     }
 
     /// Answers one request.
     pub fn decide(&self, request: &Request<'_>) -> Decision {
-        self.policies.decide(request, &self.entities)
+        match Circumstances::new(request.context, &self.entities) {
+            Ok(at) => self.decide_in(request, &at),
+            Err(error) => Decision::failed(error),
+        }
+    }
+
+    /// What the policies that had a say so far can read of the request: contexts of one class are answered alike.
+    pub fn reads(&self) -> Reads {
+        self.reads.borrow().clone()
+    }
+
+    fn decide_in(&self, request: &Request<'_>, at: &Circumstances) -> Decision {
+        let principal = uid("User", request.principal);
+        self.ask(&Question {
+            principal: &principal,
+            action: request.action,
+            resource: &request.resource,
+            at,
+            entities: &self.entities,
+        })
+    }
+
+    pub(crate) fn ask(&self, question: &Question<'_>) -> Decision {
+        if self.sliced {
+            self.policies.ask_reading(question, &mut self.reads.borrow_mut())
+        } else {
+            self.policies.ask_whole(question)
+        }
     }
 
     /// Answers requests, in their order.
@@ -40,7 +83,7 @@ impl<'a> Authorizer<'a> {
             let fresh = || (key, Circumstances::new(request.context, &self.entities));
             let (_, at) = last.insert(known.unwrap_or_else(fresh));
             match at {
-                Ok(at) => self.policies.decide_in(request, at, &self.entities),
+                Ok(at) => self.decide_in(request, at),
                 Err(error) => Decision::failed(error.clone()),
             }
         };
@@ -155,7 +198,7 @@ mod tests {
         let ask = |action, context| Request {
             principal: "u",
             action,
-            resource: resource::uid("Catalog", "c"),
+            resource: uid("Catalog", "c"),
             context,
         };
         let requests = [

@@ -2,6 +2,9 @@
 //!
 //! Warnings (`governance.md` §2.3); none of them stops a publication.
 
+mod can_err;
+mod facts;
+
 use crate::action::Action;
 use crate::model::MODEL;
 use crate::policy_set::PolicyText;
@@ -11,13 +14,27 @@ use crate::validation::{check, parse};
 use cedar_policy::ffi::DetailedError;
 use cedar_policy::{ActionConstraint, Effect, Policy, ResourceConstraint, ValidationMode};
 
+pub use facts::{FilteredRelation, LintFacts};
+
+/// The warnings about policies in a lake: those of [`lints`], and what does not fit the lake.
+pub fn lints_in(policies: &[PolicyText], facts: &LintFacts) -> Vec<PolicyProblem> {
+    let mut found = lints(policies);
+    for text in policies {
+        let Ok(policy) = parse(text) else { continue };
+        let tags = facts::unknown_tags(&text.resolved, facts);
+        let rows = facts::open_rows(&policy, facts);
+        found.extend(tags.into_iter().chain(rows).map(|lint| lint.of(&text.id)));
+    }
+    found
+}
+
 /// The warnings about policies; those that do not parse are `validate`'s.
 pub fn lints(policies: &[PolicyText]) -> Vec<PolicyProblem> {
     let mut found = Vec::new();
     for text in policies {
         let Ok(policy) = parse(text) else { continue };
         found.extend(
-            [relation_alone(&policy), whole_group(&policy)]
+            [relation_alone(&policy), whole_group(&policy), can_err::can_err(&policy)]
                 .into_iter()
                 .flatten()
                 .map(|lint| lint.of(&text.id)),

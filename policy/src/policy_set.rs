@@ -3,18 +3,22 @@
 //! A published set: parsed, strictly validated, grants linked, indexed. Immutable; a change builds a new one.
 
 use crate::action::Action;
+use crate::condition::{KeptConditions, RowColumn, RowCondition};
 use crate::decision::{Decision, Tally};
-use crate::grant::{GrantLink, TEMPLATES};
+use crate::grant::GrantLink;
+use crate::member::Member;
 use crate::problem::PolicyProblem;
+use crate::reads::Reads;
 use crate::request::{ContextFacts, Request};
-use crate::resource::uid;
-use crate::scope_index::ScopeIndex;
+use crate::resource::{Tags, uid};
+use crate::scope_index::{Group, ScopeIndex};
 use crate::validation::check;
 use cedar_policy::{
     Authorizer as CedarAuthorizer, Context, Decision as CedarDecision, Entities, EntityUid, PolicyId,
     PolicySet as CedarSet, Request as CedarRequest,
 };
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, OnceLock};
 
 /// One Cedar statement with object ids in place of names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,15 +30,44 @@ pub struct PolicyText {
 }
 
 /// The policies and grants in force.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct PolicySet {
-    index: ScopeIndex,
-    /// Everything in one set: what the index must agree with.
-    full: CedarSet,
+    pub(crate) index: ScopeIndex,
+    members: HashMap<String, Arc<Member>>,
+    /// Everything in one set, made when it is asked for: what the index must agree with.
+    full: OnceLock<CedarSet>,
     /// Grants that end, with the moment in milliseconds since 1970-01-01 UTC.
-    ends: HashMap<String, i64>,
+    pub(crate) ends: HashMap<String, i64>,
+    /// Columns and fields that a policy or grant names.
+    columns: HashSet<EntityUid>,
+    /// What the policies on `Select` read together.
+    column_reads: Reads,
     /// A policy reads `now` or `auth_age`, or says so in passing.
     reads_clock: bool,
+    /// Bodies of data filters that statements under this set have read.
+    conditions: KeptConditions,
+}
+
+/// What a policy may read of a column.
+#[derive(Debug, Clone, Copy)]
+pub struct AlikeFacts<'a> {
+    /// Effective tags.
+    pub tags: &'a Tags,
+    /// As in the entity.
+    pub name: &'a str,
+    /// As in the entity.
+    pub data_type: &'a str,
+}
+
+/// What tells a column from others under a set of policies.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ColumnKey {
+    /// A policy names it.
+    itself: Option<EntityUid>,
+    within: EntityUid,
+    tags: Tags,
+    name: Option<String>,
+    data_type: Option<String>,
 }
 
 /// The circumstances of a request in Cedar's shape; made once, used for many decisions.
@@ -57,36 +90,80 @@ impl Circumstances {
             is_grant: facts.is_grant(),
         })
     }
+
+    /// The record that policies see.
+    pub(crate) fn to_cedar(&self) -> Context {
+        self.context.clone()
+    }
+
+    /// The moment of the request, in milliseconds since 1970-01-01 UTC.
+    pub(crate) fn now(&self) -> i64 {
+        self.now
+    }
 }
 
 impl PolicySet {
     /// Parses, validates (strictly, level 1) and indexes policies, and links grants. Reports every problem at once.
     pub fn build(policies: &[PolicyText], grants: &[GrantLink]) -> Result<Self, Vec<PolicyProblem>> {
-        let (mut full, mut problems) = check(policies);
-        let mut index = ScopeIndex::default();
-        for policy in full.policies() {
-            if let Err(error) = index.add(policy) {
-                problems.push(refused(policy.id().as_ref(), error.as_ref()));
+        Self::default().succeed(policies, grants)
+    }
+
+    /// As [`PolicySet::build`], but what this set holds already is neither parsed nor validated nor linked again.
+    pub fn succeed(&self, policies: &[PolicyText], grants: &[GrantLink]) -> Result<Self, Vec<PolicyProblem>> {
+        let mut next = Succession::of(self);
+        let new: Vec<PolicyText> = policies
+            .iter()
+            .filter(|text| !next.keep_policy(text))
+            .cloned()
+            .collect();
+        let (parsed, mut problems) = check(&new);
+        for text in &new {
+            // A policy that did not parse is a problem already.
+            let policy = parsed.policy(&PolicyId::new(&text.id));
+            next.added
+                .extend(policy.map(|policy| Arc::new(Member::of_policy(text, policy))));
+        }
+        for grant in grants.iter() {
+            if next.keep_grant(grant) {
+                continue;
+            }
+            match Member::of_grant(grant) {
+                Ok(member) => next.added.push(Arc::new(member)),
+                Err(problem) => problems.push(problem),
             }
         }
-        let mut ends = HashMap::new();
-        for grant in grants {
-            if let Err(problem) = link(grant, &mut full, &mut index) {
-                problems.push(problem);
-            }
-            ends.extend(grant.expires_ms.map(|end| (grant.id.clone(), end)));
+        let set = next.finish(&mut problems);
+        if problems.is_empty() { Ok(set) } else { Err(problems) }
+    }
+
+    /// What a resolved body of a data filter means over these columns; read once for all statements under this set.
+    ///
+    /// # Errors
+    /// As [`RowCondition::parse`].
+    pub fn condition(&self, resolved: &str, columns: &[RowColumn]) -> Result<Arc<RowCondition>, Vec<PolicyProblem>> {
+        self.conditions.get(resolved, columns)
+    }
+
+    /// What tells this column from others: two columns (or fields) with equal keys have one verdict on `Select`, for
+    /// everybody. `within` is what the column lies in directly.
+    pub fn alike(&self, column: &EntityUid, within: &EntityUid, facts: &AlikeFacts<'_>) -> ColumnKey {
+        let read = |name: &str, value: &str| self.column_reads.attribute(name).then(|| value.to_owned());
+        ColumnKey {
+            itself: self.columns.contains(column).then(|| column.clone()),
+            within: within.clone(),
+            tags: facts.tags.clone(),
+            name: read("name", facts.name),
+            data_type: read("dtype", facts.data_type),
         }
-        if problems.is_empty() {
-            let reads_clock = policies.iter().any(|policy| names_clock(&policy.resolved));
-            Ok(Self {
-                index,
-                full,
-                ends,
-                reads_clock,
-            })
-        } else {
-            Err(problems)
-        }
+    }
+
+    pub(crate) fn full(&self) -> &CedarSet {
+        self.full.get_or_init(|| {
+            let mut full = CedarSet::new();
+            // INVARIANT: each of these has joined a set of its own before; two ids are never alike.
+            self.members.values().for_each(|member| drop(member.join(&mut full)));
+            full
+        })
     }
 
     /// Whether a decision at `to` may differ from the same one at `from`, both in milliseconds since 1970-01-01 UTC: a
@@ -107,7 +184,7 @@ impl PolicySet {
     pub fn decide_unsliced(&self, request: &Request<'_>, entities: &Entities) -> Decision {
         let principal = uid("User", request.principal);
         match Circumstances::new(request.context, entities) {
-            Ok(at) => self.evaluate(&Question::new(&principal, request, &at, entities), &[&self.full]),
+            Ok(at) => self.ask_whole(&Question::new(&principal, request, &at, entities)),
             Err(error) => Decision::failed(error),
         }
     }
@@ -120,6 +197,30 @@ impl PolicySet {
 
     /// Answers one question.
     pub(crate) fn ask(&self, question: &Question<'_>) -> Decision {
+        self.evaluate(question, self.slice(question).into_iter().map(|group| &group.set))
+    }
+
+    /// As [`PolicySet::ask`]; adds what could be read to answer it.
+    pub(crate) fn ask_reading(&self, question: &Question<'_>, reads: &mut Reads) -> Decision {
+        let slice = self.slice(question);
+        slice.iter().for_each(|group| reads.join(&group.reads));
+        self.evaluate(question, slice.into_iter().map(|group| &group.set))
+    }
+
+    /// As [`PolicySet::ask`], from the whole set.
+    pub(crate) fn ask_whole(&self, question: &Question<'_>) -> Decision {
+        self.evaluate(question, [self.full()])
+    }
+
+    /// Loses a policy from the index, not from the whole set: an injected fault for tests of what finds it.
+    #[doc(hidden)]
+    pub fn forget_in_index(&mut self, id: &str) {
+        if let Some(member) = self.members.get(id) {
+            drop(self.index.remove(member));
+        }
+    }
+
+    fn slice(&self, question: &Question<'_>) -> Vec<&Group> {
         let Question {
             principal,
             action,
@@ -127,10 +228,10 @@ impl PolicySet {
             entities,
             ..
         } = *question;
-        self.evaluate(question, &self.index.slice(principal, action, resource, entities))
+        self.index.slice(principal, action, resource, entities)
     }
 
-    fn evaluate(&self, question: &Question<'_>, sets: &[&CedarSet]) -> Decision {
+    fn evaluate<'a>(&self, question: &Question<'_>, sets: impl IntoIterator<Item = &'a CedarSet>) -> Decision {
         let request = match question.to_cedar() {
             Ok(request) => request,
             Err(error) => return Decision::failed(error),
@@ -147,10 +248,83 @@ impl PolicySet {
     }
 }
 
-/// Whether a policy may depend on the time. A word in a comment or a name counts too: that costs a decision, no more.
-fn names_clock(text: &str) -> bool {
-    text.split(|c: char| !c.is_alphanumeric() && c != '_')
-        .any(|word| word == "now" || word == "auth_age")
+fn together<'a>(members: impl Iterator<Item = &'a Arc<Member>>) -> Reads {
+    members.fold(Reads::default(), |mut reads, member| {
+        reads.join(&member.reads);
+        reads
+    })
+}
+
+/// A set that takes the place of another: what is kept, what is new.
+struct Succession<'a> {
+    before: &'a PolicySet,
+    kept: HashSet<&'a str>,
+    added: Vec<Arc<Member>>,
+}
+
+impl<'a> Succession<'a> {
+    fn of(before: &'a PolicySet) -> Self {
+        Self {
+            before,
+            kept: HashSet::new(),
+            added: Vec::new(),
+        }
+    }
+
+    /// Keeps it once: a second one of the same id is to be found out.
+    fn keep(&mut self, id: &str, is_same: impl Fn(&Member) -> bool) -> bool {
+        let known = self
+            .before
+            .members
+            .get_key_value(id)
+            .filter(|(_, member)| is_same(member));
+        known.is_some_and(|(id, _)| self.kept.insert(id))
+    }
+
+    fn keep_policy(&mut self, text: &PolicyText) -> bool {
+        self.keep(&text.id, |member| member.is_policy(text))
+    }
+
+    fn keep_grant(&mut self, grant: &GrantLink) -> bool {
+        self.keep(&grant.id, |member| member.is_grant(grant))
+    }
+
+    fn finish(self, problems: &mut Vec<PolicyProblem>) -> PolicySet {
+        let Self { before, kept, added } = self;
+        let mut index = before.index.clone();
+        let mut members = before.members.clone();
+        for (id, member) in before.members.iter().filter(|(id, _)| !kept.contains(id.as_str())) {
+            members.remove(id);
+            if let Err(error) = index.remove(member) {
+                problems.push(refused(id, error.as_ref()));
+            }
+        }
+        for member in added {
+            let id = member.id().to_owned();
+            if members.contains_key(&id) {
+                let message = format!("policy id `{id}` is used twice");
+                problems.push(PolicyProblem::new(message, "give each policy an id of its own").of(&id));
+                continue;
+            }
+            if let Err(error) = index.add(&member) {
+                problems.push(refused(&id, error.as_ref()));
+            }
+            members.insert(id, member);
+        }
+        let all = || members.values();
+        PolicySet {
+            ends: all()
+                .filter_map(|member| Some((member.id().to_owned(), member.end()?)))
+                .collect(),
+            columns: all().flat_map(|member| member.columns()).cloned().collect(),
+            column_reads: together(all().filter(|member| member.actions().any(|action| action == Action::Select))),
+            reads_clock: all().any(|member| member.reads_clock()),
+            full: OnceLock::new(),
+            conditions: KeptConditions::default(),
+            index,
+            members,
+        }
+    }
 }
 
 /// A request with all that is needed to answer it.
@@ -176,7 +350,7 @@ impl<'a> Question<'a> {
 
     /// Refuses what Cedar would answer wrongly: an absent entity has no ancestors and no tags, so a forbid on them
     /// would be lost.
-    fn to_cedar(self) -> Result<CedarRequest, String> {
+    pub(crate) fn to_cedar(self) -> Result<CedarRequest, String> {
         let Self {
             principal,
             action,
@@ -216,32 +390,6 @@ fn consult(set: &CedarSet, request: &CedarRequest, entities: &Entities, tally: &
         let cedar_policy::AuthorizationError::PolicyEvaluationError(failure) = error;
         (failure.policy_id().to_string(), error.to_string())
     }));
-}
-
-fn link(grant: &GrantLink, full: &mut CedarSet, index: &mut ScopeIndex) -> Result<(), PolicyProblem> {
-    let (grantee, object) = (
-        grant.principal.type_name().basename(),
-        grant.resource.type_name().basename(),
-    );
-    if !matches!(grantee, "Role" | "User") {
-        let message = format!("a grant to a `{grantee}`");
-        return Err(PolicyProblem::new(message, "grant to a user or a role").of(&grant.id));
-    }
-    if !grant.privilege.applies_to(object) {
-        let message = format!("privilege `{}` does not apply to a `{object}`", grant.privilege);
-        return Err(PolicyProblem::new(message, "grant it on an object that it applies to").of(&grant.id));
-    }
-    let Some(template) = TEMPLATES.get(&grant.privilege) else {
-        let message = format!("privilege `{}` has no template", grant.privilege);
-        return Err(PolicyProblem::new(message, "report this as a defect").of(&grant.id));
-    };
-    if full.template(template.id()).is_none() {
-        full.add_template(template.clone())
-            .map_err(|error| refused(&grant.id, &error))?;
-    }
-    full.link(template.id().clone(), PolicyId::new(&grant.id), grant.slots())
-        .map_err(|error| refused(&grant.id, &error))?;
-    index.link(grant).map_err(|error| refused(&grant.id, error.as_ref()))
 }
 
 fn refused(id: &str, error: &dyn std::error::Error) -> PolicyProblem {

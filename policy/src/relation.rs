@@ -20,6 +20,11 @@ pub struct RelationFacts {
 pub struct ColumnFacts {
     /// Id of the column.
     pub id: String,
+    /// Id of the column whose verdict on `Select` is this one's: itself, or one that [`PolicySet::alike`] cannot tell
+    /// from it.
+    ///
+    /// [`PolicySet::alike`]: crate::PolicySet::alike
+    pub decided_as: String,
     /// Masks bound to it and, if it is a field, to what it is a field of.
     pub masks: Vec<MaskFacts>,
 }

@@ -67,6 +67,8 @@ pub trait ContextFacts: fmt::Debug + sealed::Sealed {
     fn now(&self) -> i64;
     /// Whether this is the context of `Grant` and `Revoke`.
     fn is_grant(&self) -> bool;
+    /// Id of the user on whose behalf the principal acts: every action needs both.
+    fn on_behalf_of(&self) -> Option<&str>;
     /// The entities whose attributes and ancestors a policy could read through the context.
     fn references(&self) -> Vec<EntityUid>;
     /// The record that policies see; the error text is for the log.
@@ -87,6 +89,10 @@ impl ContextFacts for RequestContext {
 
     fn is_grant(&self) -> bool {
         false
+    }
+
+    fn on_behalf_of(&self) -> Option<&str> {
+        self.on_behalf_of.as_deref()
     }
 
     fn references(&self) -> Vec<EntityUid> {
@@ -115,6 +121,10 @@ impl ContextFacts for GrantContext {
 
     fn is_grant(&self) -> bool {
         true
+    }
+
+    fn on_behalf_of(&self) -> Option<&str> {
+        self.request.on_behalf_of.as_deref()
     }
 
     fn references(&self) -> Vec<EntityUid> {

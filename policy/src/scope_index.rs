@@ -8,15 +8,17 @@
 //! Cedar's answer depends on the union of satisfied permits, satisfied forbids and errors only.
 
 use crate::action::Action;
-use crate::grant::{GrantLink, TEMPLATES};
+use crate::member::Member;
 use crate::model::MODEL;
+use crate::reads::Reads;
 use cedar_policy::{
-    ActionConstraint, Entities, EntityTypeName, EntityUid, Policy, PolicyId, PolicySet as CedarSet, PolicySetError,
-    PrincipalConstraint, ResourceConstraint,
+    ActionConstraint, Entities, EntityTypeName, EntityUid, PolicySet as CedarSet, PolicySetError, PrincipalConstraint,
+    ResourceConstraint,
 };
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
-/// Policies by action and scope.
+/// Policies by action and scope. A copy shares the groups until one of them changes.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct ScopeIndex {
     actions: BTreeMap<Action, ByResource>,
@@ -31,47 +33,53 @@ struct ByResource {
 
 #[derive(Debug, Default, Clone)]
 struct ByPrincipal {
-    any: CedarSet,
-    within: HashMap<EntityUid, CedarSet>,
+    any: ByTag,
+    within: HashMap<EntityUid, ByTag>,
 }
 
+/// Policies that ask their resource for a tag before anything else stand under that tag.
+#[derive(Debug, Default, Clone)]
+struct ByTag {
+    any: Arc<Group>,
+    tagged: HashMap<String, Arc<Group>>,
+}
+
+/// Policies that are asked together.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Group {
+    pub(crate) set: CedarSet,
+    /// What they read together.
+    pub(crate) reads: Reads,
+    members: Vec<Arc<Member>>,
+}
+
+type Changed = Result<(), Box<PolicySetError>>;
+
 impl ScopeIndex {
-    /// Adds a static policy.
-    pub(crate) fn add(&mut self, policy: &Policy) -> Result<(), Box<PolicySetError>> {
-        for action in actions(&policy.action_constraint()) {
-            let bucket = self.bucket(action, &policy.resource_constraint(), &policy.principal_constraint());
-            bucket.add(policy.clone()).map_err(Box::new)?;
+    /// Adds a policy or a grant.
+    pub(crate) fn add(&mut self, member: &Arc<Member>) -> Changed {
+        for action in member.actions() {
+            Arc::make_mut(self.group(action, member)).add(member)?;
         }
         Ok(())
     }
 
-    /// Adds a grant. A privilege without template adds nothing, so the grant permits nothing.
-    pub(crate) fn link(&mut self, grant: &GrantLink) -> Result<(), Box<PolicySetError>> {
-        let Some(template) = TEMPLATES.get(&grant.privilege) else {
-            return Ok(());
-        };
-        let resource = ResourceConstraint::In(grant.resource.clone());
-        let principal = PrincipalConstraint::In(grant.principal.clone());
-        for action in grant.privilege.actions() {
-            let bucket = self.bucket(action, &resource, &principal);
-            if bucket.template(template.id()).is_none() {
-                bucket.add_template(template.clone()).map_err(Box::new)?;
-            }
-            bucket
-                .link(template.id().clone(), PolicyId::new(&grant.id), grant.slots())
-                .map_err(Box::new)?;
+    /// Takes out what was added.
+    pub(crate) fn remove(&mut self, member: &Member) -> Changed {
+        for action in member.actions() {
+            Arc::make_mut(self.group(action, member)).remove(member)?;
         }
         Ok(())
     }
 
-    /// The non-empty sets that can decide a request.
+    /// The non-empty groups that can decide a request.
     pub(crate) fn slice<'a>(
         &'a self,
         principal: &EntityUid,
         action: Action,
         resource: &EntityUid,
         entities: &Entities,
-    ) -> Vec<&'a CedarSet> {
+    ) -> Vec<&'a Group> {
         let Some(by_resource) = self.actions.get(&action) else {
             return Vec::new();
         };
@@ -83,41 +91,74 @@ impl ScopeIndex {
                 .chain(above(resource))
                 .filter_map(|uid| by_resource.within.get(uid)),
         );
-        let mut sets = Vec::new();
-        for group in by_principal {
-            sets.push(&group.any);
-            if !group.within.is_empty() {
-                sets.extend(
+        let mut by_tag = Vec::new();
+        for found in by_principal {
+            by_tag.push(&found.any);
+            if !found.within.is_empty() {
+                by_tag.extend(
                     std::iter::once(principal)
                         .chain(above(principal))
-                        .filter_map(|uid| group.within.get(uid)),
+                        .filter_map(|uid| found.within.get(uid)),
                 );
             }
         }
-        sets.retain(|set| set.num_of_policies() > 0);
-        sets
+        let mut groups = Vec::new();
+        for found in by_tag {
+            groups.push(&*found.any);
+            groups.extend(found.under_tags_of(resource, entities));
+        }
+        groups.retain(|group| !group.members.is_empty());
+        groups
     }
 
-    fn bucket(
-        &mut self,
-        action: Action,
-        resource: &ResourceConstraint,
-        principal: &PrincipalConstraint,
-    ) -> &mut CedarSet {
+    fn group(&mut self, action: Action, member: &Member) -> &mut Arc<Group> {
         let by_resource = self.actions.entry(action).or_default();
-        let by_principal = match resource {
-            ResourceConstraint::Any => &mut by_resource.any,
-            ResourceConstraint::Is(name) => by_resource.of_type.entry(name.clone()).or_default(),
+        let (by_principal, is_wide) = match &member.resource {
+            ResourceConstraint::Any => (&mut by_resource.any, true),
+            ResourceConstraint::Is(name) => (by_resource.of_type.entry(name.clone()).or_default(), true),
             ResourceConstraint::In(uid) | ResourceConstraint::Eq(uid) | ResourceConstraint::IsIn(_, uid) => {
-                by_resource.within.entry(uid.clone()).or_default()
+                (by_resource.within.entry(uid.clone()).or_default(), false)
             }
         };
-        match principal {
+        let by_tag = match &member.principal {
             PrincipalConstraint::Any | PrincipalConstraint::Is(_) => &mut by_principal.any,
             PrincipalConstraint::In(uid) | PrincipalConstraint::Eq(uid) | PrincipalConstraint::IsIn(_, uid) => {
                 by_principal.within.entry(uid.clone()).or_default()
             }
+        };
+        match &member.first_tag {
+            Some(tag) if is_wide => by_tag.tagged.entry(tag.clone()).or_default(),
+            _ => &mut by_tag.any,
         }
+    }
+}
+
+impl ByTag {
+    fn under_tags_of<'a>(&'a self, resource: &EntityUid, entities: &Entities) -> impl Iterator<Item = &'a Group> {
+        let entity = (!self.tagged.is_empty()).then(|| entities.get(resource)).flatten();
+        let tags = entity.into_iter().flat_map(|entity| entity.tags().map(|(tag, _)| tag));
+        let found: Vec<&Group> = tags
+            .filter_map(|tag| self.tagged.get(tag))
+            .map(|group| &**group)
+            .collect();
+        found.into_iter()
+    }
+}
+
+impl Group {
+    fn add(&mut self, member: &Arc<Member>) -> Changed {
+        member.join(&mut self.set)?;
+        self.reads.join(&member.reads);
+        self.members.push(Arc::clone(member));
+        Ok(())
+    }
+
+    fn remove(&mut self, member: &Member) -> Changed {
+        member.leave(&mut self.set)?;
+        self.members.retain(|other| other.id() != member.id());
+        self.reads = Reads::default();
+        self.members.iter().for_each(|member| self.reads.join(&member.reads));
+        Ok(())
     }
 }
 
@@ -140,6 +181,7 @@ pub(crate) fn actions(constraint: &ActionConstraint) -> Vec<Action> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cedar_policy::Policy;
     use std::str::FromStr;
 
     fn of(text: &str) -> Vec<Action> {

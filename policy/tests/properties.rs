@@ -36,12 +36,26 @@ impl Random {
         pool.iter().filter(|_| self.below(2) == 0).cloned().collect()
     }
 
+    fn context(&mut self) -> RequestContext {
+        let base = context();
+        RequestContext {
+            now: base.now + [0, 999, 1_000, 50_000][self.below(4)],
+            ip: ["10.0.0.1", "192.168.0.1"][self.below(2)].parse().unwrap(),
+            mfa: self.below(2) == 0,
+            auth_age_ms: [None, Some(1), Some(300_000), Some(300_001)][self.below(4)],
+            purpose: [None, Some("fraud".to_owned()), Some("ads".to_owned())][self.below(3)].clone(),
+            ..base
+        }
+    }
+
     fn shuffle<T>(&mut self, list: &mut [T]) {
         for at in (1..list.len()).rev() {
             list.swap(at, self.below(at + 1));
         }
     }
 }
+
+const USERS: [&str; 5] = ["alice", "bob", "carol", "dana", "erin"];
 
 fn texts(pool: &[&str]) -> Vec<PolicyText> {
     let text = |(at, text): (usize, &&str)| PolicyText {
@@ -73,6 +87,28 @@ fn forbids() -> Vec<PolicyText> {
         r#"forbid(principal is #User in #Role::"staff", action == @"BypassFilter", resource);"#,
         r#"forbid(principal, action == @"Select", resource is #Table) when { principal.clearance + 1 < 0 };"#,
     ])
+}
+
+/// Policies that read tags first, facts of the request, attributes of columns.
+fn conditional() -> Vec<PolicyText> {
+    let text = |(at, text): (usize, &&str)| PolicyText {
+        id: format!("c{at}"),
+        resolved: text.replace('@', "Lakegate::Action::").replace('#', "Lakegate::"),
+    };
+    let pool = [
+        r#"permit(principal, action in @"DataRead", resource) when { resource.hasTag("pii") && resource.getTag("pii") == "ssn" };"#,
+        r#"forbid(principal in #Role::"staff", action == @"Select", resource is #Column) when { resource.hasTag("pii") && principal.clearance + 1 > 0 };"#,
+        r#"permit(principal, action == @"Select", resource is #Column) when { resource.name like "*_*" };"#,
+        r#"forbid(principal, action == @"Select", resource is #Column) when { principal.hasTag("dept") && principal.getTag("dept").contains(resource.name) };"#,
+        r#"permit(principal, action == @"Select", resource) when { resource == #Column::"orders.note" };"#,
+        r#"forbid(principal, action == @"Select", resource) when { context.now >= datetime("2026-11-20T00:00:01Z") };"#,
+        r#"permit(principal, action == @"SelectFiltered", resource) when { context.mfa };"#,
+        r#"forbid(principal, action == @"SelectMasked", resource) unless { context has purpose && context.purpose == "fraud" };"#,
+        r#"forbid(principal, action == @"BypassFilter", resource) when { context.auth_age > duration("5m") };"#,
+        r#"permit(principal, action == @"SelectMasked", resource) when { context.ip.isInRange(ip("10.0.0.0/8")) };"#,
+        r#"forbid(principal, action == @"SelectFiltered", resource) when { context.now.toTime() > duration("12h") };"#,
+    ];
+    pool.iter().enumerate().map(text).collect()
 }
 
 fn grants() -> Vec<GrantLink> {
@@ -183,7 +219,7 @@ fn a_forbid_never_widens_and_order_never_matters() {
         let before = Authorizer::new(&set, lake.entities()).unwrap();
         let after = Authorizer::new(&narrowed, lake.entities()).unwrap();
         let other = Authorizer::new(&shuffled, lake.entities()).unwrap();
-        for user in ["alice", "bob", "carol", "dana", "erin"] {
+        for user in USERS {
             for relation in ["orders", "small"] {
                 let facts = lake.facts(relation);
                 let filters: Vec<String> = facts.filters.iter().map(|filter| filter.id.clone()).collect();
@@ -201,6 +237,132 @@ fn a_forbid_never_widens_and_order_never_matters() {
 }
 
 #[test]
+fn a_set_that_succeeds_another_is_the_same_as_one_built_anew() {
+    let lake = Lake::read();
+    let mut random = Random(11);
+    let mut set = PolicySet::default();
+    for round in 0..12 {
+        let mut policies = [
+            random.some_of(&permits()),
+            random.some_of(&forbids()),
+            random.some_of(&conditional()),
+        ]
+        .concat();
+        if let Some(changed) = policies.first_mut() {
+            changed.resolved = permits()[random.below(permits().len())].resolved.clone();
+        }
+        let grants = random.some_of(&grants());
+        set = set.succeed(&policies, &grants).unwrap();
+        let fresh = PolicySet::build(&policies, &grants).unwrap();
+        let (kept, anew) = (
+            Authorizer::new(&set, lake.entities()).unwrap(),
+            Authorizer::new(&fresh, lake.entities()).unwrap(),
+        );
+        for user in USERS {
+            for relation in ["orders", "small"] {
+                let facts = lake.facts(relation);
+                assert_eq!(
+                    kept.access(user, &context(), &facts),
+                    anew.access(user, &context(), &facts),
+                    "round {round}, {user} on {relation}"
+                );
+            }
+        }
+        assert_eq!(kept.reads(), anew.reads(), "round {round}");
+        for (from, to) in [(-1, 0), (0, 1), (i64::MAX - 1, i64::MAX)] {
+            assert_eq!(
+                set.may_turn_between(from, to),
+                fresh.may_turn_between(from, to),
+                "round {round}"
+            );
+        }
+    }
+    let twice = [permits()[0].clone(), permits()[0].clone()];
+    assert!(set.succeed(&twice, &[]).is_err() && PolicySet::default().succeed(&twice, &[]).is_err());
+    let both = [PolicyText {
+        id: "g0".to_owned(),
+        ..permits()[0].clone()
+    }];
+    assert!(set.succeed(&both, &grants()[..1]).is_err());
+    let broken = [PolicyText {
+        id: "p".to_owned(),
+        resolved: "permit(principal, action, resource) when { resource.x };".to_owned(),
+    }];
+    assert!(set.succeed(&broken, &[]).is_err());
+}
+
+#[test]
+fn columns_that_no_policy_tells_apart_have_one_verdict() {
+    let lake = Lake::read();
+    let mut random = Random(23);
+    let (mut saved, mut all) = (0, 0);
+    for round in 0..24 {
+        let policies = [
+            random.some_of(&permits()),
+            random.some_of(&forbids()),
+            random.some_of(&conditional()),
+        ]
+        .concat();
+        let set = PolicySet::build(&policies, &random.some_of(&grants())).unwrap();
+        let authorizer = Authorizer::new(&set, lake.entities()).unwrap();
+        for relation in ["orders", "small"] {
+            let (each, grouped) = (lake.facts(relation), lake.grouped_facts(relation, &set));
+            saved += grouped
+                .columns
+                .iter()
+                .filter(|column| column.id != column.decided_as)
+                .count();
+            all += grouped.columns.len();
+            for user in USERS {
+                let [each, grouped] = [&each, &grouped].map(|facts| authorizer.access(user, &context(), facts));
+                assert_eq!(each, grouped, "round {round}, {user} on {relation}");
+            }
+        }
+    }
+    assert!(saved * 10 > all, "grouping saves something: {saved} of {all}");
+}
+
+#[test]
+fn contexts_of_one_class_have_one_access() {
+    let lake = Lake::read();
+    let mut random = Random(31);
+    let (mut alike, mut differ) = (0, 0);
+    for round in 0..36 {
+        let policies = [
+            random.some_of(&permits()),
+            random.some_of(&forbids()),
+            random.some_of(&conditional()),
+        ]
+        .concat();
+        let set = PolicySet::build(&policies, &random.some_of(&grants())).unwrap();
+        for user in USERS {
+            let (one, other) = (random.context(), random.context());
+            let decided = |context: &RequestContext| {
+                let authorizer = Authorizer::new(&set, lake.entities()).unwrap();
+                let access = authorizer.access(user, context, &lake.facts("orders"));
+                (access, authorizer.reads())
+            };
+            let ((first, reads), (second, again)) = (decided(&one), decided(&other));
+            if first.gate == second.gate {
+                assert_eq!(
+                    reads.class_of(&one).is_some(),
+                    again.class_of(&one).is_some(),
+                    "round {round}"
+                );
+            }
+            match (reads.class_of(&one), reads.class_of(&other)) {
+                (Some(left), Some(right)) if left == right => {
+                    alike += 1;
+                    assert_eq!(first, second, "round {round}, {user}: {one:?} {other:?}");
+                }
+                _ => differ += usize::from(first != second),
+            }
+        }
+    }
+    assert!(alike > 20 && differ > 20, "{alike} alike, {differ} different");
+}
+
+#[test]
 fn the_index_agrees_with_the_whole_set() {
     let lake = Lake::read();
     let mut random = Random(7);
@@ -208,7 +370,12 @@ fn the_index_agrees_with_the_whole_set() {
     let entities = entity_store(lake.entities()).unwrap();
     let mut seen = std::collections::BTreeMap::<String, usize>::new();
     for _ in 0..20 {
-        let policies: Vec<PolicyText> = [random.some_of(&permits()), random.some_of(&forbids())].concat();
+        let policies = [
+            random.some_of(&permits()),
+            random.some_of(&forbids()),
+            random.some_of(&conditional()),
+        ]
+        .concat();
         let set = PolicySet::build(&policies, &random.some_of(&grants())).unwrap();
         for entity in lake.entities() {
             for action in [

@@ -2,9 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use lakegate_catalog::{audit::AuditEvent, snapshot::Snapshot};
+use lakegate_catalog::{audit::AuditEvent, id::ObjectId, snapshot::Snapshot};
 
-use crate::context::Caller;
+use crate::{
+    behalf,
+    context::{Caller, QueryContext},
+};
 
 /// An event of `caller` that allows and succeeds unless its fields are changed.
 #[must_use]
@@ -34,6 +37,58 @@ pub fn event(caller: &Caller, kind: &str, action: &str, resource: &str, snapshot
         rows: None,
         bytes: None,
         details: std::collections::BTreeMap::new(),
+    }
+}
+
+/// The event with whom the caller of `cx` acts for.
+#[must_use]
+pub fn acting(cx: &QueryContext, mut event: AuditEvent) -> AuditEvent {
+    if let Some(id) = &cx.request.on_behalf_of {
+        let name = behalf::name(&cx.snapshot, &cx.request).unwrap_or_default();
+        event.details.insert("on_behalf_of".to_owned(), name);
+        event.details.insert("on_behalf_of_id".to_owned(), id.clone());
+    }
+    event
+}
+
+/// An event of the server itself, before anybody can ask it for anything.
+#[must_use]
+pub fn bootstrap_event(action: &str, resource: &str, snapshot: &Snapshot) -> AuditEvent {
+    let caller = Caller {
+        user: ObjectId::from_stored("bootstrap"),
+        name: "bootstrap".to_owned(),
+        key: None,
+        method: "internal",
+        ip: std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+        mfa: false,
+        auth_age_ms: None,
+        door: "internal",
+        client: None,
+        purpose: None,
+        trace_id: None,
+        request_id: String::new(),
+        extra_roles: Vec::new(),
+        proof_ends: None,
+    };
+    event(&caller, "change", action, resource, snapshot)
+}
+
+/// What `actor` simulated: the attempt that the simulated one would have made, in the actor's name.
+#[must_use]
+pub fn simulated(attempt: AuditEvent, actor: &Caller) -> AuditEvent {
+    let mut details = attempt.details;
+    details.insert("simulated".to_owned(), attempt.principal);
+    AuditEvent {
+        kind: "simulate".to_owned(),
+        principal: actor.name.clone(),
+        principal_id: actor.user.as_str().to_owned(),
+        method: actor.method.to_owned(),
+        address: Some(actor.ip.to_string()),
+        door: actor.door.to_owned(),
+        trace_id: actor.trace_id.clone(),
+        query_id: None,
+        details,
+        ..attempt
     }
 }
 

@@ -17,10 +17,15 @@ use lakegate_policy::{PolicySet, RequestContext};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    decisions::Decisions,
     entities::Governor,
     error::{ErrorCode, QueryError},
+    functions::mask::MaskSecret,
+    mask_key::{self, NoMaskKey},
+    sealed::MasterKey,
     signal::Signals,
     trace::QueryTrace,
+    views::Through,
 };
 
 /// Who asks, as proven by the front door. The rest (roles, attributes) is read from the snapshot at each statement.
@@ -46,6 +51,8 @@ pub struct Caller {
     pub request_id: String,
     /// Groups of the token, already mapped to role ids.
     pub extra_roles: Vec<ObjectId>,
+    /// When the token that proved it ends; a key's end is read from the snapshot.
+    pub proof_ends: Option<DateTime<Utc>>,
 }
 
 /// Limits of one statement; the tighter of workgroup and request.
@@ -124,6 +131,17 @@ impl Meter {
     /// Bytes that a restricted scan would read under policy pruning alone.
     pub fn add_governed(&self, bytes: u64) {
         self.governed.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// See [`Meter::add_governed`].
+    #[must_use]
+    pub(crate) fn governed(&self) -> u64 {
+        self.governed.load(Ordering::Relaxed)
+    }
+
+    /// Forgets what was read on behalf of others than the caller.
+    pub(crate) fn set_governed(&self, bytes: u64) {
+        self.governed.store(bytes, Ordering::Relaxed);
     }
 
     /// A row filter or mask applied, and the caller has no `ReadStats` there.
@@ -236,12 +254,23 @@ pub struct QueryContext {
     pub meter: Arc<Meter>,
     pub trace: Arc<QueryTrace>,
     pub signals: Signals,
+    /// What has been decided already.
+    pub decisions: Arc<Decisions>,
     pub started: Instant,
     /// `now()` of the statement and of its filters.
     pub now: DateTime<Utc>,
     /// Random bytes for `sha-256-query-local`.
     pub salt: [u8; 32],
+    /// Opens stored secrets; `None`: what needs one is denied.
+    pub master_key: Option<Arc<MasterKey>>,
+    /// How many publishers stand between the caller and who asked the statement.
+    pub reader_depth: u8,
+    /// Of the body of a view: the views above it.
+    pub through: Through,
 }
+
+/// Mappings whose own tables have filters with mappings, and so on. (Publication refuses circles.)
+const MAX_READERS: u8 = 8;
 
 impl QueryContext {
     /// A context for decisions about metadata, outside of any statement: it reads no data.
@@ -259,6 +288,7 @@ impl QueryContext {
             meter: Arc::new(Meter::new(Some(0), cancel.clone())),
             trace: Arc::default(),
             signals: governor.signals().clone(),
+            decisions: Arc::clone(governor.decisions()),
             cancel,
             limits: Limits {
                 scanned_bytes: Some(0),
@@ -272,7 +302,28 @@ impl QueryContext {
             started: Instant::now(),
             now: Utc::now(),
             salt: [0; 32],
+            master_key: None,
+            reader_depth: 0,
+            through: Through::default(),
         })
+    }
+
+    /// A context that may read what decisions depend on, for so long.
+    #[must_use]
+    pub(crate) fn rereading(self, timeout: Duration, master_key: Option<Arc<MasterKey>>) -> Self {
+        Self {
+            deadline: Instant::now() + timeout,
+            meter: Arc::new(Meter::new(None, self.cancel.clone())),
+            limits: Limits {
+                scanned_bytes: None,
+                workgroup_scanned_bytes: None,
+                rows: None,
+                memory_bytes: usize::MAX,
+                ..self.limits
+            },
+            master_key,
+            ..self
+        }
     }
 
     /// The same query under a newer snapshot, before anything was decided.
@@ -293,6 +344,15 @@ impl QueryContext {
         self.copy(snapshot, policies, request)
     }
 
+    /// The same, for a decision beside the statement.
+    pub(crate) fn aside(&self) -> Self {
+        self.copy(
+            Arc::clone(&self.snapshot),
+            Arc::clone(&self.policies),
+            self.request.clone(),
+        )
+    }
+
     fn copy(&self, snapshot: Arc<Snapshot>, policies: Arc<PolicySet>, request: RequestContext) -> Self {
         Self {
             query: self.query.clone(),
@@ -307,10 +367,45 @@ impl QueryContext {
             meter: Arc::clone(&self.meter),
             trace: Arc::clone(&self.trace),
             signals: self.signals.clone(),
+            decisions: Arc::clone(&self.decisions),
             started: self.started,
             now: self.now,
             salt: self.salt,
+            master_key: self.master_key.clone(),
+            reader_depth: self.reader_depth,
+            through: self.through.clone(),
         }
+    }
+
+    /// The same statement as the publisher of a filter: with the rights of another user, in the circumstances of the asker.
+    /// `None` if the user is gone.
+    #[must_use]
+    pub fn read_as(&self, user: &ObjectId) -> Option<Self> {
+        let reader = self.snapshot.user(user)?;
+        let depth = self.reader_depth.checked_add(1).filter(|depth| *depth <= MAX_READERS)?;
+        let mut copy = self.copy(
+            Arc::clone(&self.snapshot),
+            Arc::clone(&self.policies),
+            self.request.clone(),
+        );
+        copy.caller.user = reader.id.clone();
+        copy.caller.name.clone_from(&reader.name);
+        copy.caller.key = None;
+        copy.caller.extra_roles = Vec::new();
+        // Whatever views the statement goes through, and whoever it is for: a mapping is read by itself.
+        copy.request.via_view = None;
+        copy.request.on_behalf_of = None;
+        copy.through = Through::default();
+        copy.reader_depth = depth;
+        Some(copy)
+    }
+
+    /// The tenant's mask key under the snapshot of the statement.
+    ///
+    /// # Errors
+    /// Why there is none, for the log.
+    pub(crate) fn mask_key(&self) -> Result<MaskSecret, NoMaskKey> {
+        mask_key::current(&self.snapshot, self.master_key.as_deref())
     }
 
     /// Fails if the query was cancelled or its time is over.

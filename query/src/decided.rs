@@ -13,9 +13,12 @@ use lakegate_catalog::{
 use sha2::{Digest, Sha256};
 
 use crate::{
+    analyze,
     authorize::{self, RelationGrant},
+    behalf,
     context::{Caller, QueryContext},
     error::{ErrorCode, QueryError, Result},
+    mapping,
 };
 
 /// The decisions of one statement.
@@ -24,6 +27,8 @@ pub struct Decided {
     pub grants: Vec<RelationGrant>,
     /// The statement tells names of the lake, not only rows of these tables.
     pub names: Option<Names>,
+    /// The statement tells what was counted while it ran.
+    pub analyzed: bool,
 }
 
 /// All that governs which names are shown: equal as long as nobody gained or lost a name.
@@ -31,10 +36,14 @@ pub struct Decided {
 pub struct Names([u8; 32]);
 
 impl Names {
-    /// Under this snapshot. New tables are no change; new tags and owners are.
+    /// Under the snapshot of `cx`, for its caller. New tables are no change; new tags and owners are.
     #[must_use]
-    pub fn of(snapshot: &Snapshot, caller: &Caller) -> Self {
-        let user = snapshot.user(&caller.user).map(|user| user.version);
+    pub fn of(cx: &QueryContext) -> Self {
+        let (snapshot, caller) = (&cx.snapshot, &cx.caller);
+        let version = |id: &ObjectId| snapshot.user(id).map(|user| user.version);
+        let user = version(&caller.user);
+        let other = cx.request.on_behalf_of.as_deref();
+        let other = other.map(|id| (id, version(&ObjectId::from_stored(id))));
         let rules = [
             versions(&snapshot.roles),
             versions(&snapshot.policies),
@@ -55,8 +64,13 @@ impl Names {
             let columns = table.body.columns.iter();
             marked.extend(columns.map(|column| (column.id.as_str(), (None, &column.tags))));
         }
+        for view in &snapshot.views {
+            marked.insert(view.id.as_str(), (view.body.owner.as_ref(), &view.body.tags));
+            let columns = view.body.columns.iter();
+            marked.extend(columns.map(|column| (column.id.as_str(), (None, &column.tags))));
+        }
         marked.retain(|_, (owner, tags)| owner.is_some() || !tags.is_empty());
-        let parts = serde_json::json!([caller.user.as_str(), user, rules, marked]);
+        let parts = serde_json::json!([caller.user.as_str(), user, other, rules, marked]);
         Self(Sha256::digest(parts.to_string().as_bytes()).into())
     }
 }
@@ -73,22 +87,35 @@ impl Decided {
         let snapshot = &cx.snapshot;
         let same = |grant: &RelationGrant| {
             snapshot
-                .table_path(&grant.path.table.id)
+                .relation_path(&grant.path.table.id)
                 .filter(|path| path.table.version == grant.path.table.version)
                 .and_then(|path| authorize::decide(cx, &path).ok())
                 .is_some_and(|again| again.decision == grant.decision)
         };
         is_present(snapshot, &cx.caller, now)
-            && self.names.is_none_or(|names| names == Names::of(snapshot, &cx.caller))
+            && behalf::holds(cx)
+            && self.names.is_none_or(|names| names == Names::of(cx))
             && self.grants.iter().all(same)
+            && (!self.analyzed || self.grants.iter().all(|grant| analyze::permitted(cx, grant)))
+    }
+
+    /// Whether a filter of these tables asks on which side of a moment the statement is.
+    #[must_use]
+    pub fn turns_by_time(&self) -> bool {
+        self.grants.iter().any(RelationGrant::turns_by_time)
     }
 
     /// What is kept with a result.
     #[must_use]
     pub fn kept(&self) -> Decisions {
         let digest = |grant: &RelationGrant| (grant.path.table.id.as_str().to_owned(), hex::encode(grant.sight));
+        let values = |grant: &RelationGrant| {
+            let values = mapping::digest(grant)?;
+            Some((grant.path.table.id.as_str().to_owned(), hex::encode(values)))
+        };
         Decisions {
             tables: self.grants.iter().map(digest).collect(),
+            mappings: self.grants.iter().filter_map(values).collect(),
             names: self.names.map(|names| hex::encode(names.0)),
         }
     }
@@ -103,15 +130,16 @@ pub fn confirm(cx: &QueryContext, submitter: &str, decisions: Option<&Decisions>
     let own = cx.caller.user.as_str() == submitter;
     let holds = decisions.is_some_and(|decisions| {
         let names = decisions.names.as_ref();
-        names.is_none_or(|names| own && *names == hex::encode(Names::of(&cx.snapshot, &cx.caller).0))
+        behalf::holds(cx)
+            && names.is_none_or(|names| own && *names == hex::encode(Names::of(cx).0))
             && decisions.tables.iter().all(|(table, sight)| {
-                let path = cx.snapshot.table_path(&ObjectId::from_stored(table.as_str()));
+                let path = cx.snapshot.relation_path(&ObjectId::from_stored(table.as_str()));
                 let again = path.and_then(|path| authorize::decide(cx, &path).ok());
                 again.is_some_and(|again| {
                     if own {
                         hex::encode(again.sight) == *sight
                     } else {
-                        again.access.is_unrestricted()
+                        again.is_unrestricted()
                     }
                 })
             })
@@ -126,7 +154,7 @@ pub fn confirm(cx: &QueryContext, submitter: &str, decisions: Option<&Decisions>
     }
 }
 
-/// Is the user still there, and the key that proved it still good?
+/// Is the user still there, and the key or token that proved it still good?
 #[must_use]
 pub fn is_present(snapshot: &Snapshot, caller: &Caller, now: DateTime<Utc>) -> bool {
     let good = |id: &ObjectId| {
@@ -134,7 +162,8 @@ pub fn is_present(snapshot: &Snapshot, caller: &Caller, now: DateTime<Utc>) -> b
             .key(id)
             .is_some_and(|key| key.body.user == caller.user && key.body.expires.is_none_or(|end| now < end))
     };
-    snapshot.user(&caller.user).is_some() && caller.key.as_ref().is_none_or(good)
+    let lasts = caller.proof_ends.is_none_or(|end| now < end);
+    lasts && snapshot.user(&caller.user).is_some() && caller.key.as_ref().is_none_or(good)
 }
 
 /// The one refusal of what was decided otherwise.

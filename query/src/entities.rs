@@ -4,13 +4,14 @@
 
 mod closure;
 mod names;
+pub mod passed_on;
 
 use std::{fmt, sync::Arc, time::Instant};
 
 use lakegate_catalog::{governance::Policy, id::ObjectId, identity::Grantee, object::Stored, snapshot::Snapshot};
 use lakegate_policy::{
-    Action, Authorizer, ContextFacts, Decision, EntityUid, GrantContext, GrantLink, PolicyProblem, PolicySet,
-    PolicyText, Privilege, Request, RequestContext, Verdict, is_dangling, is_permit, resource,
+    Action, Authorizer, ContextFacts, Decision, EntityUid, Explained, GrantContext, GrantLink, PolicyProblem,
+    PolicySet, PolicyText, Privilege, Request, RequestContext, Verdict, is_dangling, is_permit, resource,
 };
 
 pub(crate) use closure::Closure;
@@ -18,6 +19,7 @@ pub use names::Names;
 
 use crate::{
     context::Caller,
+    decisions::Decisions,
     signal::{Signal, Signals},
 };
 
@@ -138,6 +140,7 @@ pub struct Governor {
     snapshot: Arc<Snapshot>,
     policies: Arc<PolicySet>,
     signals: Signals,
+    decisions: Arc<Decisions>,
 }
 
 impl Governor {
@@ -148,7 +151,20 @@ impl Governor {
             snapshot,
             policies,
             signals: Signals::default(),
+            decisions: Arc::default(),
         }
+    }
+
+    /// The same; decisions on relations are kept in `decisions` and looked up there.
+    #[must_use]
+    pub fn keeping(self, decisions: Arc<Decisions>) -> Self {
+        Self { decisions, ..self }
+    }
+
+    /// Where decisions on relations are kept.
+    #[must_use]
+    pub fn decisions(&self) -> &Arc<Decisions> {
+        &self.decisions
     }
 
     /// The same; its decisions are told to `signals`.
@@ -206,11 +222,38 @@ impl Governor {
             .unwrap_or_else(|| forbidden("there is no answer"))
     }
 
+    /// As [`Governor::decide`], with the reasons; for people who ask, not for queries.
+    #[must_use]
+    pub fn explain(&self, caller: &Caller, request: &RequestContext, action: Action, object: &ObjectRef) -> Explained {
+        let mut closure = Closure::new(&self.snapshot);
+        let gathered = closure.caller(caller).and_then(|()| {
+            closure.named_by(request)?;
+            closure.object(object)
+        });
+        match gathered.and_then(|()| Authorizer::new(&self.policies, closure.entities())) {
+            Ok(authorizer) => authorizer.explain(&Request {
+                principal: caller.user.as_str(),
+                action,
+                resource: object.uid(),
+                context: request,
+            }),
+            Err(error) => Explained {
+                decision: forbidden(&error.to_string()),
+                near_misses: Vec::new(),
+                exceptions: Vec::new(),
+            },
+        }
+    }
+
+    /// What is done on behalf of somebody needs both.
     fn answer(&self, caller: &Caller, context: &dyn ContextFacts, questions: &[(Action, ObjectRef)]) -> Vec<Decision> {
         let start = Instant::now();
         let mut closure = Closure::new(&self.snapshot);
         let gathered = closure.caller(caller).and_then(|()| {
             closure.named_by(context)?;
+            if let Some(user) = context.on_behalf_of() {
+                closure.object(&ObjectRef::new("User", user))?;
+            }
             questions.iter().try_for_each(|(_, object)| closure.object(object))
         });
         let authorizer = match gathered.and_then(|()| Authorizer::new(&self.policies, closure.entities())) {
@@ -220,16 +263,20 @@ impl Governor {
                 return questions.iter().map(|_| forbidden(&error.to_string())).collect();
             }
         };
-        let requests: Vec<Request<'_>> = questions
-            .iter()
-            .map(|(action, object)| Request {
-                principal: caller.user.as_str(),
+        let ask = |principal: &str| {
+            let request = |(action, object): &(Action, ObjectRef)| Request {
+                principal,
                 action: *action,
                 resource: object.uid(),
                 context,
-            })
-            .collect();
-        let decisions = authorizer.decide_batch(&requests);
+            };
+            authorizer.decide_batch(&questions.iter().map(request).collect::<Vec<_>>())
+        };
+        let mut decisions = ask(caller.user.as_str());
+        if let Some(user) = context.on_behalf_of() {
+            let both = decisions.into_iter().zip(ask(user));
+            decisions = both.map(|(own, other)| own.and(other)).collect();
+        }
         let allowed = decisions.iter().filter(|decision| decision.is_allowed()).count();
         self.signals.tell(&Signal::Decided {
             allowed,
@@ -244,6 +291,38 @@ impl Governor {
     }
 }
 
+/// Policies that are tried out: as if they were stored, and stored nowhere.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PolicyDraft {
+    /// Each stands for the stored one of its id, or joins the set.
+    pub policies: Vec<PolicyText>,
+    /// Ids of stored policies that are left out.
+    pub without: Vec<String>,
+}
+
+impl PolicyDraft {
+    /// Does the draft say anything?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.policies.is_empty() && self.without.is_empty()
+    }
+
+    /// The policies of a snapshot with those of the draft in their places.
+    #[must_use]
+    pub fn over(&self, snapshot: &Snapshot) -> Vec<PolicyText> {
+        let replaced = |id: &str| {
+            let drafted = self.policies.iter().map(|policy| &policy.id);
+            drafted.chain(&self.without).any(|other| other.eq_ignore_ascii_case(id))
+        };
+        let kept = snapshot.policies.iter().filter(|policy| !replaced(&policy.name));
+        let text = |policy: &Arc<Stored<Policy>>| PolicyText {
+            id: policy.name.clone(),
+            resolved: policy.body.resolved.clone(),
+        };
+        kept.map(text).chain(self.policies.iter().cloned()).collect()
+    }
+}
+
 /// Builds the policies and grants in force: what the snapshot holds, validated and indexed.
 ///
 /// INVARIANT: a permit that names an object that is gone permits nothing. Its exceptions would no longer hold: an `unless` for
@@ -252,30 +331,37 @@ impl Governor {
 /// # Errors
 /// Every problem of a policy or grant.
 pub fn publish(snapshot: &Snapshot) -> Result<PolicySet, Vec<PolicyProblem>> {
-    let holds = |policy: &&Arc<Stored<Policy>>| {
-        let resolved = &policy.body.resolved;
+    publish_after(&PolicySet::default(), snapshot, &PolicyDraft::default())
+}
+
+/// As [`publish`], with the policies of a draft in their places, and sharing with `before` what has not changed since.
+///
+/// # Errors
+/// Every problem of a policy or grant.
+pub fn publish_after(
+    before: &PolicySet,
+    snapshot: &Snapshot,
+    draft: &PolicyDraft,
+) -> Result<PolicySet, Vec<PolicyProblem>> {
+    let holds = |policy: &PolicyText| {
+        let resolved = &policy.resolved;
         !(is_permit(resolved) && is_dangling(resolved, &Names(snapshot)))
     };
-    let policies: Vec<PolicyText> = snapshot
-        .policies
-        .iter()
-        .filter(holds)
-        .map(|policy| PolicyText {
-            id: policy.name.clone(),
-            resolved: policy.body.resolved.clone(),
-        })
-        .collect();
+    let policies: Vec<PolicyText> = draft.over(snapshot).into_iter().filter(holds).collect();
     let mut links = Vec::with_capacity(snapshot.grants.len());
     let mut problems = Vec::new();
     for grant in &snapshot.grants {
         let body = &grant.body;
+        let Some(end) = passed_on::in_force(snapshot, grant) else {
+            continue;
+        };
         match body.privilege.parse::<Privilege>() {
             Ok(privilege) => links.push(GrantLink {
                 id: grant.id.as_str().to_owned(),
                 privilege,
                 principal: grantee(&body.to),
                 resource: resource::uid(&body.object.entity_type, body.object.id.as_str()),
-                expires_ms: body.expires.map(|end| end.timestamp_millis()),
+                expires_ms: end.map(|end| end.timestamp_millis()),
             }),
             Err(error) => {
                 let remedy = "name a Cedar action in kebab-case, or `all`";
@@ -283,7 +369,7 @@ pub fn publish(snapshot: &Snapshot) -> Result<PolicySet, Vec<PolicyProblem>> {
             }
         }
     }
-    match PolicySet::build(&policies, &links) {
+    match before.succeed(&policies, &links) {
         Ok(set) if problems.is_empty() => Ok(set),
         Ok(_) => Err(problems),
         Err(more) => Err(problems.into_iter().chain(more).collect()),

@@ -73,7 +73,9 @@ codes! {
     ExceededResult "EXCEEDED_RESULT_LIMIT" Limit "add a LIMIT or aggregate, or raise the result limit"
     ExceededScan "EXCEEDED_SCAN_LIMIT" Limit "filter on a partition column or select fewer columns, or raise the scan limit"
     ExceededTime "EXCEEDED_TIME_LIMIT" Limit "make the query smaller, or raise its time limit"
+    FilterUnavailable "FILTER_UNAVAILABLE" Unavailable "a row filter needs a mapping that cannot be read now: tell the operator the query id"
     FunctionNotFound "FUNCTION_NOT_FOUND" User "check the function's name and argument types"
+    GainsUnapproved "GAINS_NEED_APPROVAL" Precondition "look at the gains that the answer lists, then repeat the change with their digest"
     IdempotencyConflict "IDEMPOTENCY_CONFLICT" User "use a new `Idempotency-Key` for a new request"
     Internal "INTERNAL_ERROR" Internal "report the query id and the request id to the operator"
     InvalidCast "INVALID_CAST_ARGUMENT" User "a value cannot be converted to the type asked for: use `TRY_CAST`"
@@ -81,6 +83,7 @@ codes! {
     InvalidCursor "INVALID_CURSOR" User "start the list again without a cursor"
     InvalidRequest "INVALID_REQUEST" User "see the message: it names the member and what is expected"
     InvalidValue "INVALID_FUNCTION_ARGUMENT" User "see the function's documentation for the values it takes"
+    MaskKeyUnavailable "MASK_KEY_UNAVAILABLE" Unavailable "the operator has to give the server its master key: the log says what is missing"
     MissingColumn "SCHEMA_CHANGED" Source "the source changed its schema: ask the table's owner to repair or re-declare it"
     MissingPrecondition "PRECONDITION_REQUIRED" Precondition "send the object's `ETag` as `If-Match`"
     NotFound "NOT_FOUND" NotFound "check the name; what you may not see does not exist for you"
@@ -106,6 +109,7 @@ codes! {
     TextTooLarge "QUERY_TEXT_TOO_LARGE" Limit "keep a statement within 262,144 bytes"
     TypeMismatch "TYPE_MISMATCH" User "cast one side so that the types agree"
     UnknownWorkgroup "WORKGROUP_NOT_FOUND" NotFound "check the workgroup's name, or leave it out for `primary`"
+    ViewFailed "VIEW_FAILED" Source "something inside the view failed: its owner finds the cause in the log under the query id"
 }
 // sorted: end
 

@@ -20,7 +20,7 @@ pub struct Figures {
     /// Version of the policies that were used last.
     pub policy_version: Option<i64>,
     /// Hits and misses since the start, by cache.
-    pub caches: [(&'static str, (u64, u64)); 3],
+    pub caches: [(&'static str, (u64, u64)); 4],
     /// Tasks and waiting tasks of the engine.
     pub tasks: usize,
     pub queued_tasks: usize,

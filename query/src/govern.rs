@@ -2,6 +2,7 @@
 //!
 //! Normative: governance.md §3, §4.1, §5 and §6. Modules in reading order.
 
+pub mod cedar_body;
 pub mod column_mask;
 pub mod row_filter;
 
@@ -23,4 +24,5 @@ mod scan_meter;
 pub mod invariant;
 
 pub use open_source::prune_declared;
+pub(crate) use scope::inputs as statement_inputs;
 pub use table::{GovernedTable, TableSource};

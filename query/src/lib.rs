@@ -6,8 +6,11 @@ pub mod context;
 pub mod service;
 
 pub mod admit;
+mod analyze;
 pub mod authorize;
+mod behalf;
 pub mod decided;
+pub mod decisions;
 pub mod parameters;
 pub mod published;
 pub mod recheck;
@@ -21,9 +24,15 @@ pub mod resolve;
 mod using;
 
 pub mod entities;
+pub mod gains;
+
 pub mod federate;
 pub mod functions;
 pub mod govern;
+pub mod mapping;
+pub mod mask_key;
+pub mod sealed;
+pub mod views;
 
 pub mod connection;
 pub mod discover;

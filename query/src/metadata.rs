@@ -2,6 +2,7 @@
 
 pub mod information;
 pub(crate) mod table;
+mod views;
 pub mod visible;
 
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use lakegate_catalog::{audit::AuditEvent, name::TableName, snapshot::Snapshot};
 use lakegate_policy::Action;
 
 use crate::{
-    audit::{Attempts, event},
+    audit::{Attempts, acting, event},
     context::QueryContext,
     discover::Discovery,
     entities::{Governor, ObjectRef},
@@ -86,7 +87,7 @@ pub async fn answer(
 
 /// The audit event of a look at metadata.
 fn attempt(asked: &Asked<'_>, resource: &str, error: Option<&QueryError>) -> AuditEvent {
-    AuditEvent {
+    let event = AuditEvent {
         query_id: Some(asked.cx.query.clone()),
         decision: if error.is_some() { "deny" } else { "allow" }.to_owned(),
         outcome: error.map_or("ok", |error| error.code.text()).to_owned(),
@@ -97,7 +98,8 @@ fn attempt(asked: &Asked<'_>, resource: &str, error: Option<&QueryError>) -> Aud
             resource,
             &asked.cx.snapshot,
         )
-    }
+    };
+    acting(asked.cx, event)
 }
 
 async fn answered(
@@ -147,21 +149,29 @@ async fn answered(
             one_column("table", matching(names, like.as_deref()))
         }
         MetadataStatement::Columns { table } => describe(asked, table, defaults).await,
+        MetadataStatement::CreateView { view } => {
+            let name = relation(view, defaults, "SHOW CREATE VIEW")?;
+            let batch = views::statement(&asked.viewer(asked.governor), &name)?;
+            Ok((batch.schema(), vec![batch]))
+        }
+    }
+}
+
+/// A name as these statements take it, completed.
+fn relation(name: &[String], defaults: &Defaults, statement: &str) -> Result<TableName> {
+    match name {
+        [table] => Ok(TableName::new(&defaults.catalog, &defaults.database, table)),
+        [database, table] => Ok(TableName::new(&defaults.catalog, database, table)),
+        [catalog, database, table] => Ok(TableName::new(catalog, database, table)),
+        _ => Err(QueryError::new(
+            ErrorCode::SyntaxError,
+            format!("{statement} takes `catalog.database.table`"),
+        )),
     }
 }
 
 async fn describe(asked: &Asked<'_>, table: &[String], defaults: &Defaults) -> Result<(SchemaRef, Vec<RecordBatch>)> {
-    let name = match table {
-        [table] => TableName::new(&defaults.catalog, &defaults.database, table),
-        [database, table] => TableName::new(&defaults.catalog, database, table),
-        [catalog, database, table] => TableName::new(catalog, database, table),
-        _ => {
-            return Err(QueryError::new(
-                ErrorCode::SyntaxError,
-                "DESCRIBE takes `catalog.database.table`",
-            ));
-        }
-    };
+    let name = relation(table, defaults, "DESCRIBE")?;
     let mut snapshot: Arc<Snapshot> = Arc::clone(asked.governor.snapshot());
     if asked.viewer(asked.governor).may_describe(&name)
         && let Ok(newer) = asked.discovery.refresh(Arc::clone(&snapshot), &name).await
@@ -172,7 +182,7 @@ async fn describe(asked: &Asked<'_>, table: &[String], defaults: &Defaults) -> R
     let viewer = asked.viewer(&governor);
     let columns = governor
         .snapshot()
-        .find_table(&name)
+        .find_relation(&name)
         .and_then(|path| viewer.columns(&path))
         .ok_or_else(|| QueryError::table_not_found(&name))?;
     let rows: Vec<[String; 3]> = columns

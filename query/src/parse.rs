@@ -11,7 +11,7 @@ mod standard;
 mod statement;
 pub mod token_limits;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::ControlFlow};
 
 use datafusion::{
     common::TableReference,
@@ -19,6 +19,7 @@ use datafusion::{
         parser::{DFParserBuilder, Statement as EngineStatement},
         resolve::resolve_table_references,
         sqlparser::{
+            ast::{Expr, Value, visit_expressions},
             dialect::GenericDialect,
             parser::ParserError,
             tokenizer::{Token, TokenWithSpan, Tokenizer, TokenizerError},
@@ -122,6 +123,19 @@ fn number_placeholders(tokens: &mut [TokenWithSpan]) {
             *text = format!("${next}");
         }
     }
+}
+
+/// Does the statement have a `?` or `$1`?
+#[must_use]
+pub fn has_parameters(statement: &EngineStatement) -> bool {
+    let EngineStatement::Statement(statement) = statement else {
+        return false;
+    };
+    let found = visit_expressions(statement.as_ref(), |expr| match expr {
+        Expr::Value(value) if matches!(value.value, Value::Placeholder(_)) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    found.is_break()
 }
 
 fn relations(statement: &EngineStatement) -> Result<BTreeSet<TableReference>> {

@@ -9,6 +9,7 @@ use datafusion::{
     catalog::TableProvider,
     common::ParamValues,
     execution::{SendableRecordBatchStream, SessionState, TaskContext},
+    logical_expr::LogicalPlan,
     physical_plan::{ExecutionPlan, execute_stream, memory::MemoryStream},
     sql::parser::Statement as EngineStatement,
 };
@@ -18,6 +19,7 @@ use lakegate_policy::Action;
 use tracing::{Instrument, field::Empty};
 
 use crate::{
+    analyze,
     audit::Attempts,
     authorize::{self, Attempt, RelationGrant},
     context::QueryContext,
@@ -29,6 +31,7 @@ use crate::{
     error::{QueryError, Result},
     govern::{invariant, table::GovernedTable},
     guard::guarded,
+    mapping::{self, Reading},
     metadata::{self, visible::Viewer},
     names::{self, OutputNames},
     output, parameters,
@@ -75,6 +78,7 @@ pub struct Planned {
 
 enum Work {
     Plan(Arc<dyn ExecutionPlan>, Arc<TaskContext>, OutputNames),
+    Analyze(Arc<dyn ExecutionPlan>, Arc<TaskContext>),
     Rows(SchemaRef, Vec<RecordBatch>),
 }
 
@@ -97,6 +101,10 @@ impl Planned {
                 let rows =
                     MemoryStream::try_new(batches, schema, None).map_err(|error| translate(error, Phase::Execute))?;
                 Ok(Box::pin(rows))
+            }
+            Work::Analyze(plan, task) => {
+                invariant::check(&plan, &self.cx)?;
+                analyze::run(&plan, task, &self.cx).map_err(|error| translate(error, Phase::Execute))
             }
             Work::Plan(plan, task, names) => {
                 invariant::check(&plan, &self.cx)?;
@@ -123,8 +131,8 @@ pub async fn plan(planner: &Planner<'_>, statement: Statement, attempts: &Attemp
         let asked = planner.asked(&governor, &cx);
         let (schema, batches) = metadata::answer(&asked, question, &defaults, attempts).await?;
         let decided = Decided {
-            grants: Vec::new(),
-            names: Some(Names::of(&cx.snapshot, &cx.caller)),
+            names: Some(Names::of(&cx)),
+            ..Decided::default()
         };
         return Ok(Planned {
             cx,
@@ -144,12 +152,24 @@ pub async fn plan(planner: &Planner<'_>, statement: Statement, attempts: &Attemp
         cx = cx.under(Arc::clone(&resolved.snapshot), Arc::clone(governor.policies()));
     }
     cx.check()?;
-    let authorized = authorized(&cx, &governor, &resolved.relations, attempts)?;
+    let mut authorized = authorized(&cx, &governor, &resolved.relations, attempts)?;
+    let reading = Reading {
+        planner,
+        attempts,
+        asker: &cx.caller,
+    };
+    for grant in authorized.iter_mut().filter_map(|(_, grant)| grant.as_mut()) {
+        mapping::read(&reading, &cx, grant).await?;
+    }
     let tells_names = authorized.iter().any(|(_, grant)| grant.is_none());
     let decided = Decided {
         grants: authorized.iter().filter_map(|(_, grant)| grant.clone()).collect(),
-        names: tells_names.then(|| Names::of(&cx.snapshot, &cx.caller)),
+        names: tells_names.then(|| Names::of(&cx)),
+        analyzed: matches!(parsed.kind, StatementKind::Analyze(_)),
     };
+    if decided.analyzed {
+        analyze::authorize(&cx, decided.grants.iter(), attempts)?;
+    }
     let mut stores = QueryStores::default();
     let mut relations: Vec<(TableName, Arc<dyn TableProvider>)> = Vec::new();
     for (relation, grant) in authorized {
@@ -178,6 +198,17 @@ pub async fn plan(planner: &Planner<'_>, statement: Statement, attempts: &Attemp
                 ))
                 .await?;
             Work::Plan(plan, session.task_ctx(), names)
+        }
+        StatementKind::Analyze(mut query) => {
+            names::distinguish(&mut query, &parsed.spelled);
+            let plan = physical(&session, *query, &request, &cx)
+                .instrument(stage!(
+                    "query.plan",
+                    cx,
+                    lakegate.snapshot.version = cx.snapshot.version
+                ))
+                .await?;
+            Work::Analyze(plan, session.task_ctx())
         }
         StatementKind::Explain(mut query) => {
             names::distinguish(&mut query, &parsed.spelled);
@@ -250,6 +281,7 @@ fn authorize_all(
             return Err(QueryError::internal("a relation was not decided"));
         };
         attempts.push(attempt.event);
+        attempt.below.into_iter().for_each(|event| attempts.push(event));
         match attempt.grant {
             Ok(grant) => granted.push((relation.clone(), Some(grant))),
             Err(error) => {
@@ -292,18 +324,44 @@ async fn physical(
     request: &SubmitRequest,
     cx: &QueryContext,
 ) -> Result<Arc<dyn ExecutionPlan>> {
-    let failed = |error| translate(error, Phase::Plan);
-    let query = using::resolve(session, query).await?;
-    let mut logical = session.statement_to_plan(query).await.map_err(failed)?;
+    let mut logical = logical(session, query).await?;
     if !request.parameters.is_empty() {
         let values = parameters::values(&request.parameters)?;
-        logical = logical.with_param_values(ParamValues::from(values)).map_err(failed)?;
+        logical = logical
+            .with_param_values(ParamValues::from(values))
+            .map_err(|error| translate(error, Phase::Plan))?;
     }
+    proved(session, &logical, cx).await
+}
+
+/// What a query means, over the relations of its session.
+///
+/// # Errors
+/// What is wrong with the query; `QUERY_TOO_COMPLEX`.
+pub(crate) async fn logical(session: &SessionState, query: EngineStatement) -> Result<LogicalPlan> {
+    let query = using::resolve(session, query).await?;
+    let logical = session
+        .statement_to_plan(query)
+        .await
+        .map_err(|error| translate(error, Phase::Plan))?;
     let columns = logical.schema().fields().len();
     if columns > MAX_COLUMNS {
         return Err(too_complex("columns of the result", columns, MAX_COLUMNS));
     }
-    let plan = session.create_physical_plan(&logical).await.map_err(failed)?;
+    Ok(logical)
+}
+
+/// The plan that runs.
+///
+/// # Errors
+/// What is wrong with the query; `PLAN_INVARIANT`.
+pub(crate) async fn proved(
+    session: &SessionState,
+    logical: &LogicalPlan,
+    cx: &QueryContext,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let failed = |error| translate(error, Phase::Plan);
+    let plan = session.create_physical_plan(logical).await.map_err(failed)?;
     let plan = guarded(plan).and_then(cooperative).map_err(failed)?;
     // INVARIANT: no plan leaves this function without the proof that every leaf is governed.
     invariant::check(&plan, cx)?;

@@ -6,7 +6,8 @@ use lakegate_catalog::snapshot::Snapshot;
 use lakegate_policy::PolicySet;
 
 use crate::{
-    entities::{self, Governor},
+    decisions::Decisions,
+    entities::{self, Governor, PolicyDraft},
     error::{QueryError, Result},
     signal::Signals,
 };
@@ -15,7 +16,10 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Published {
     signals: Signals,
+    decisions: Arc<Decisions>,
     newest: Mutex<Option<(i64, Arc<PolicySet>)>>,
+    /// Empty but where policies are tried out.
+    draft: PolicyDraft,
 }
 
 impl Published {
@@ -24,7 +28,16 @@ impl Published {
     pub fn new(signals: Signals) -> Self {
         Self {
             signals,
-            newest: Mutex::default(),
+            ..Self::default()
+        }
+    }
+
+    /// Nothing published yet; whatever is will be with the policies of a draft. Its decisions are told to nobody.
+    #[must_use]
+    pub fn trying(draft: PolicyDraft) -> Self {
+        Self {
+            draft,
+            ..Self::default()
         }
     }
 
@@ -37,10 +50,19 @@ impl Published {
     /// Decisions under a snapshot.
     ///
     /// # Errors
-    /// When the stored policies do not publish: then nothing is decided at all.
+    /// When the stored policies do not publish, or were found to be asked wrongly: then nothing is decided at all.
     pub fn governor(&self, snapshot: &Arc<Snapshot>) -> Result<Governor> {
+        self.decisions.soundness().confirmed()?;
         let governor = Governor::new(Arc::clone(snapshot), self.policies(snapshot)?);
-        Ok(governor.telling(self.signals.clone()))
+        Ok(governor
+            .telling(self.signals.clone())
+            .keeping(Arc::clone(&self.decisions)))
+    }
+
+    /// The decisions that are kept.
+    #[must_use]
+    pub fn decisions(&self) -> &Decisions {
+        &self.decisions
     }
 
     fn policies(&self, snapshot: &Arc<Snapshot>) -> Result<Arc<PolicySet>> {
@@ -53,10 +75,13 @@ impl Published {
         {
             return Ok(Arc::clone(set));
         }
-        let set = entities::publish(snapshot).map(Arc::new).map_err(|problems| {
-            let text = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-            QueryError::internal(format!("the stored policies do not publish: {text}"))
-        })?;
+        let before = newest.as_ref().map(|(_, set)| Arc::clone(set)).unwrap_or_default();
+        let set = entities::publish_after(&before, snapshot, &self.draft)
+            .map(Arc::new)
+            .map_err(|problems| {
+                let text = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+                QueryError::internal(format!("the stored policies do not publish: {text}"))
+            })?;
         // An older snapshot, read by a slow statement, never replaces the set of a newer one.
         if newest.as_ref().is_none_or(|(version, _)| *version < snapshot.version) {
             *newest = Some((snapshot.version, Arc::clone(&set)));

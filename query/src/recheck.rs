@@ -1,4 +1,4 @@
-//! When is a statement decided again? When the catalog has changed, when a grant or a key ends, when a policy reads the
+//! When is a statement decided again? When the catalog has changed, when a grant, a key or a token ends, when a policy reads the
 //! clock (P8). What cannot be confirmed for too long has ended, too (P6).
 
 use std::{
@@ -102,6 +102,8 @@ impl Recheck<'_> {
             .policies
             .may_turn_between(from.timestamp_millis(), to.timestamp_millis())
             || self.cx.caller.key.as_ref().is_some_and(ended)
+            || self.cx.caller.proof_ends.is_some_and(|end| end <= to)
+            || self.decided.turns_by_time()
     }
 
     /// Decides again whenever it must; returns only when a decision differs, or cannot be confirmed for too long.

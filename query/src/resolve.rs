@@ -70,6 +70,7 @@ pub struct Relation {
 /// What a name stands for.
 #[derive(Clone, Debug)]
 pub enum Target {
+    /// A table or a view.
     Table(TablePath),
     /// `information_schema.NAME`.
     Information,
@@ -123,7 +124,7 @@ fn target(snapshot: &Snapshot, name: &TableName, unreachable: &[(TableName, Arc<
     if name.database == INFORMATION_SCHEMA {
         return Target::Information;
     }
-    if let Some(path) = snapshot.find_table(name) {
+    if let Some(path) = snapshot.find_relation(name) {
         return Target::Table(path);
     }
     match unreachable.iter().find(|(unreached, _)| unreached == name) {

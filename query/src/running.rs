@@ -2,10 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
 };
 
-use lakegate_catalog::record::QueryState;
+use lakegate_catalog::record::{Decisions, QueryState};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +19,7 @@ pub struct Running {
     pub workgroup: String,
     pub started: std::time::Instant,
     state: Arc<watch::Sender<QueryState>>,
+    decided: Arc<OnceLock<Decisions>>,
 }
 
 impl Running {
@@ -32,7 +33,19 @@ impl Running {
             workgroup,
             started: std::time::Instant::now(),
             state: Arc::new(state),
+            decided: Arc::default(),
         }
+    }
+
+    /// Its rows are decided by this from now on.
+    pub fn decide(&self, decisions: Decisions) {
+        let _ = self.decided.set(decisions);
+    }
+
+    /// What its rows are decided by; before there is any, it has no rows.
+    #[must_use]
+    pub fn decisions(&self) -> Option<&Decisions> {
+        self.decided.get()
     }
 
     /// Tells those who watch.

@@ -4,6 +4,7 @@ mod drive;
 mod finish;
 mod follow;
 mod prepare;
+mod simulate;
 mod view;
 
 use std::{
@@ -26,6 +27,7 @@ use lakegate_catalog::{
 };
 use lakegate_connectors::{files::MetadataCache, registry::Registry};
 
+pub use simulate::{Circumstances, Simulated, SimulatedRelation, Simulation};
 pub use view::{ListQueries, QueryEvent, QueryEventKind, StoredResult};
 
 use tracing::Instrument;
@@ -36,13 +38,14 @@ use crate::{
     connection::{Connections, SecretSource},
     context::Caller,
     discover::Discovery,
-    entities::Governor,
+    entities::{Governor, PolicyDraft},
     error::{ErrorCode, QueryError, Result},
     figures::Figures,
     plan::Planner,
     published::Published,
     results::{ResultStore, private_directory},
     running::RunningQueries,
+    sealed::MasterKey,
     session::Sessions,
     signal::{Signal, Signals},
 };
@@ -70,6 +73,8 @@ pub struct ServiceOptions {
     pub billing: Billing,
     /// Price per TB (`"5.00 USD"`) where the workgroup has none.
     pub price_per_tb: String,
+    /// Opens stored secrets; `None`: what needs one is denied.
+    pub master_key: Option<Arc<MasterKey>>,
     /// Who keeps the metrics.
     pub signals: Signals,
 }
@@ -243,6 +248,22 @@ impl QueryService {
         self.inner.governor(snapshot).map(Arc::new)
     }
 
+    /// What would be decided, and planned, for somebody else: nothing is run, stored or billed.
+    ///
+    /// # Errors
+    /// When the store cannot be read, the draft does not publish, or the circumstances cannot be.
+    pub async fn simulate(&self, simulation: Simulation) -> Result<Simulated> {
+        simulate::simulate(&self.inner, simulation).await
+    }
+
+    /// Decisions as they would be with the policies of a draft.
+    ///
+    /// # Errors
+    /// As [`QueryService::simulate`].
+    pub async fn governor_of(&self, draft: PolicyDraft) -> Result<Governor> {
+        simulate::governor(&self.inner, &Published::trying(draft)).await
+    }
+
     /// What sources hold: for connection tests, and for lists of discovered catalogs.
     #[must_use]
     pub fn discovery(&self) -> &Discovery {
@@ -379,6 +400,12 @@ impl QueryService {
         }
     }
 
+    /// Whether the checks of decisions have found no difference (governance.md §2.4).
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        !self.inner.published.decisions().soundness().is_lost()
+    }
+
     /// Forgets results whose time is over.
     pub fn sweep_results(&self) {
         self.inner.results.sweep(self.inner.options.result_ttl);
@@ -431,6 +458,7 @@ impl Inner {
             policy_version: self.published.version(),
             caches: [
                 ("connection", connections),
+                ("decision", self.published.decisions().requests()),
                 ("description", descriptions),
                 ("footer", self.footers.requests()),
             ],

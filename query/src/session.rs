@@ -153,6 +153,15 @@ impl Sessions {
     }
 }
 
+/// A session that plans what is declared and runs nothing: for the texts of views.
+pub(crate) fn declaring(relations: GovernedCatalogs, defaults: &Defaults) -> SessionState {
+    let config = config(1).with_default_catalog_and_schema(&defaults.catalog, &defaults.database);
+    rules::register(functions::register(SessionStateBuilder::new()))
+        .with_config(config)
+        .with_catalog_list(Arc::new(relations))
+        .build()
+}
+
 fn config(threads: usize) -> SessionConfig {
     let mut config = SessionConfig::new()
         .with_target_partitions(threads.max(1))

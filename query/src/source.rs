@@ -1,4 +1,5 @@
-//! How is an authorized table reached? The catalog's description and the connection become a source for the barrier.
+//! How is an authorized table reached? The catalog's description and the connection become a source for the barrier; of a
+//! view, its body does.
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ use crate::{
     plan::Planner,
     session::QueryStores,
     type_name::parse_type,
+    views,
 };
 
 /// Opens the source of a granted table; a files source is listed once, here.
@@ -37,6 +39,9 @@ pub async fn open(
     stores: &mut QueryStores,
 ) -> Result<TableSource> {
     let path = &grant.path;
+    if path.view.is_some() {
+        return views::open(planner, cx, grant, stores).await;
+    }
     let reached = planner.discovery.reach(&cx.snapshot, &path.catalog)?;
     if path.table.body.format.is_some() {
         return open_files(planner, cx, grant, &reached, stores).await;

@@ -17,6 +17,10 @@ mod lake;
 
 #[path = "governance/barrier.rs"]
 mod barrier;
+#[path = "governance/bodies.rs"]
+mod bodies;
+#[path = "governance/kept.rs"]
+mod kept;
 #[path = "governance/leaks.rs"]
 mod leaks;
 #[path = "governance/rules.rs"]

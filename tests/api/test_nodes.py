@@ -13,6 +13,24 @@ from conftest import BINARY, Server, key_of
 from proxy import Proxy
 
 STORE = os.environ.get("LAKEGATE_TEST_POSTGRES_URL")
+MASKED = """
+connections:
+  files: {connector: files, options: {root: "./files"}}
+catalogs:
+  lake: {connection: files, default: true}
+databases:
+  lake.t: {location: "t/"}
+tables:
+  lake.t.people:
+    format: csv
+    location: "people/"
+    columns: [{name: id, type: bigint}, {name: email, type: varchar}]
+    filters: {all: {where: "TRUE", columns: [id]}}
+    masks: {email: {keyed: {func: hmac-sha-256, rank: 10}}}
+grants:
+  - {to: "user:ana", privileges: [select-filtered], resource: "filter:lake.t.people/all"}
+  - {to: "user:ana", privileges: [select-masked], resource: "mask:lake.t.people.email/keyed"}
+"""
 PEOPLE = "lake: nodes\nusers:\n  ana: {}\nkeys:\n  ana: {user: ana, secret: \"env://ANA\"}\n"
 # Runs for hours, and lets itself be cancelled.
 ENDLESS = "select sum(value % 7) as n from generate_series(1, 1000000000000)"
@@ -30,7 +48,11 @@ def node(serve, tmp_path_factory):
     subprocess.run([psql, STORE, "-q", "-v", "ON_ERROR_STOP=1", "-c", f"CREATE DATABASE {name}"], check=True)
     folder = tmp_path_factory.mktemp("lake")
     (folder / "people.yaml").write_text(PEOPLE)
-    settings = {"LAKEGATE__DATABASE__URL": f"{STORE.rsplit('/', 1)[0]}/{name}"}
+    (folder / "masked.yaml").write_text(MASKED)
+    (folder / "files/t/people").mkdir(parents=True)
+    (folder / "files/t/people/a.csv").write_text("id,email\n1,ann@x.de\n")
+    settings = {"LAKEGATE__DATABASE__URL": f"{STORE.rsplit('/', 1)[0]}/{name}", "MASTER": "5e" * 32,
+                "LAKEGATE__SECRETS__MASTER_KEY": "env://MASTER"}
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **settings}
     subprocess.run([BINARY, "migrate", "up", "--data", folder], env=environment, check=True)
 
@@ -128,3 +150,16 @@ def test_a_statement_goes_on_when_the_store_is_back_in_time(far):
         time.sleep(0.2)
     server.request("POST", f"/v1/queries/{query}/cancel", key_of("ana"))
     wait_for(server, query, "CANCELLED", 30)
+
+
+def test_keyed_masks_are_alike_on_all_servers_with_the_master_key(node):
+    one, other, stranger = node(), node(), node(MASTER="00" * 32)
+    sql = "SELECT email FROM lake.t.people"
+    first = one.sql("ana", sql).rows
+    assert first == other.sql("ana", sql).rows and len(first[0][0]) == 64
+    refused = stranger.sql("ana", sql)
+    assert (refused.status, refused.code) == (503, "MASK_KEY_UNAVAILABLE")
+    assert stranger.sql("ana", "SELECT id FROM lake.t.people WHERE FALSE").status == 503
+    assert stranger.sql("ana", "SELECT 1 AS n").rows == [["1"]]
+    for server in (one, other, stranger):
+        server.stop()

@@ -18,9 +18,14 @@ PEOPLE = """
 users:
   ana: {}
   eve: {}
+  dan: {}
+  fay: {}
+  pia: {attributes: {names: [Ann, CANARY]}}
 keys:
+  fay: {user: fay, secret: "env://FAY"}
   ana: {user: ana, secret: "env://ANA"}
   eve: {user: eve, secret: "env://EVE"}
+  pia: {user: pia, secret: "env://PIA"}
 """
 STORE = """
 connections:
@@ -54,17 +59,40 @@ connections:
         credential: {{user: "env://PG_USER", password: "env://PG_PASSWORD"}}}}
   closed: {{connector: postgres, options: {{host: "{HOST}", port: {PORT}, database: "{DATABASE}", tls: verify-full, ca: "file://ca.pem"}},
            credential: {{user: "env://PG_USER", password: "env://ANA"}}}}
+  here: {{connector: files, options: {{root: "./here"}}}}
 catalogs:
   crm: {{connection: crm, discover: true}}
   closed: {{connection: closed, discover: true}}
+  own: {{connection: here}}
+databases:
+  own.v: {{location: "v/"}}
+views:
+  own.v.seen: {{sql: "SELECT id, ssn FROM crm.api_tests.customers"}}
+  own.v.lent: {{sql: "SELECT id, name FROM crm.api_tests.customers WHERE id < 3", security: {{definer: "user:ana"}}}}
 tables:
   crm.api_tests.customers:
-    filters: {{small: {{where: "id < 3", except: [ssn]}}}}
-    masks: {{ssn: {{last4: {{func: show-last-4, rank: 10}}}}}}
+    filters:
+      small: {{where: "id < 3", except: [ssn]}}
+      mapped: {{where: "name IN (SELECT customer FROM crm.api_tests.stewards WHERE steward = principal.name)", publisher: "user:dan",
+                columns: [id]}}
+      named: {{cedar: 'when {{ resource.s.hasTag("name") && principal.hasTag("names") && principal.getTag("names").contains(resource.s.getTag("name")) }}
+                       unless {{ resource.d.hasTag("score") && resource.d.getTag("score").lessThan(decimal("0.0")) }}'}}
+    masks:
+      ssn: {{last4: {{func: show-last-4, rank: 10}}}}
+      name: {{keyed: {{func: hmac-sha-256, rank: 10, domain: names}}}}
+      score: {{bucket: {{func: bucket(1), rank: 10}}}}
+  crm.api_tests.stewards: {{}}
 grants:
+  - {{to: "user:dan", privileges: [select], resource: "table:crm.api_tests.stewards"}}
+  - {{to: "user:fay", privileges: [select-filtered], resource: "filter:crm.api_tests.customers/mapped"}}
+  - {{to: "user:fay", privileges: [select-masked], resource: "mask:crm.api_tests.customers.name/keyed"}}
+  - {{to: "user:fay", privileges: [select-masked], resource: "mask:crm.api_tests.customers.score/bucket"}}
   - {{to: "user:ana", privileges: [describe, select, read-stats], resource: "catalog:crm"}}
   - {{to: "user:ana", privileges: [describe, select], resource: "catalog:closed"}}
+  - {{to: "user:ana", privileges: [select], resource: "table:crm.api_tests.customers", with_grant_option: true}}
+  - {{to: "user:eve", privileges: [select], resource: "database:own.v"}}
   - {{to: "user:eve", privileges: [select-filtered], resource: "filter:crm.api_tests.customers/small"}}
+  - {{to: "user:pia", privileges: [select-filtered], resource: "filter:crm.api_tests.customers/named"}}
   - {{to: "user:eve", privileges: [select-masked], resource: "mask:crm.api_tests.customers.ssn/last4"}}
 """
 CUSTOMERS = """
@@ -73,6 +101,8 @@ CREATE SCHEMA api_tests;
 CREATE TABLE api_tests.customers (id bigint PRIMARY KEY, name text, ssn text, since date, score numeric(12,2));
 INSERT INTO api_tests.customers VALUES (1, 'Ann', '111-22-3333', '2020-02-29', 1.50), (2, 'Bob', NULL, NULL, NULL),
   (3, 'CANARY', 'CANARY-SSN', '9999-12-31', -0.01);
+CREATE TABLE api_tests.stewards (steward text, customer text);
+INSERT INTO api_tests.stewards VALUES ('fay', 'Ann'), ('fay', NULL), ('gil', 'CANARY');
 """
 
 
@@ -99,7 +129,7 @@ def psql(sql: str) -> None:
 def server(serve, tmp_path_factory):
     folder = tmp_path_factory.mktemp("lake")
     (folder / "people.yaml").write_text("lake: sources\n" + PEOPLE)
-    secrets = {"ANA": key_of("ana"), "EVE": key_of("eve")}
+    secrets = {"ANA": key_of("ana"), "EVE": key_of("eve"), "FAY": key_of("fay"), "PIA": key_of("pia")}
     if S3["ENDPOINT"]:
         upload()
         (folder / "store.yaml").write_text(STORE.format(**S3))
@@ -110,6 +140,16 @@ def server(serve, tmp_path_factory):
         (folder / "crm.yaml").write_text(CRM.format(**PG))
         secrets |= {"PG_USER": PG["USER"], "PG_PASSWORD": PG["PASSWORD"]}
     return serve([folder], **secrets)
+
+
+@with_postgres
+def test_views_over_postgres(server):
+    assert server.sql("eve", "SELECT id, ssn FROM own.v.seen ORDER BY id").rows == [["1", "nnn-nn-3333"], ["2", None]]
+    lent = server.sql("eve", "SELECT id, name FROM own.v.lent WHERE 1 / (id - 3) < 1 ORDER BY id")
+    assert lent.rows == [["1", "Ann"], ["2", "Bob"]]
+    assert server.sql("eve", "SELECT count(*) FROM own.v.lent WHERE name = 'CANARY' OR CAST(name || '1' AS varchar) = 'x'").rows == [["0"]]
+    plan = server.sql("eve", "EXPLAIN SELECT id FROM own.v.lent").rows
+    assert "customers" not in str(plan) and "relation=own.v.lent" in str(plan)
 
 
 @with_s3
@@ -136,6 +176,23 @@ def test_postgresql(server):
     answer = server.sql("eve", "SELECT id, name, ssn FROM crm.api_tests.customers ORDER BY id")
     assert answer.rows == [["1", "Ann", "nnn-nn-3333"], ["2", "Bob", None]]
     assert server.sql("eve", "SELECT count(*) FROM crm.api_tests.customers WHERE ssn LIKE '111%'").rows == [["0"]]
+
+
+@with_postgres
+def test_masks_and_mappings_of_postgresql(server):
+    sql = "SELECT id, name, score FROM crm.api_tests.customers"
+    [[number, name, score]] = server.sql("fay", sql).rows
+    assert (number, score, len(name)) == ("1", "1.00", 64)
+    hidden = server.sql("fay", "SELECT * FROM crm.api_tests.stewards")
+    assert (hidden.status, hidden.code) == (404, "TABLE_NOT_FOUND")
+    psql("INSERT INTO api_tests.stewards VALUES ('fay', 'CANARY')")
+    assert sorted(row[::2] for row in server.sql("fay", sql).rows) == [["1", "1.00"], ["3", "-1.00"]]
+    psql("DELETE FROM api_tests.stewards WHERE steward = 'fay'")
+    assert server.sql("fay", sql).rows == []
+def test_a_filter_in_cedar_over_postgresql(server):
+    """`CANARY` is one of pia's names, but its score is below zero; Bob's is NULL, and not his name hers."""
+    assert server.sql("pia", "SELECT id, name FROM crm.api_tests.customers").rows == [["1", "Ann"]]
+    assert server.sql("pia", "SELECT count(*) FROM crm.api_tests.customers WHERE score < 0").rows == [["0"]]
 
 
 @with_postgres

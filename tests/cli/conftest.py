@@ -37,19 +37,21 @@ class Gateway:
         self.ready_file = folder / "ready.json"
         self.settings: dict[str, str] = {"LAKEGATE__DRAIN__DELAY_SECONDS": "0"}
         (folder / "lake.yaml").write_text(LAKE)
+        self.lake = folder / "lake.yaml"
+        self.keys = {"ANA_KEY": KEY}
         self.process: Process | None = None
 
     def environment(self, **more: str) -> dict[str, str]:
-        return {"PATH": os.environ["PATH"], "HOME": str(self.folder), "TERM": "xterm", **more}
+        return {"PATH": os.environ["PATH"], "HOME": str(self.folder), "TERM": "xterm"} | more
 
     def start(self) -> float:
         """Starts the server; answers with the seconds until it was ready."""
         self.ready_file.unlink(missing_ok=True)
         command = [str(BINARY), "serve", "--http", "127.0.0.1:0", "--management", "127.0.0.1:0", "--data",
-                   str(self.data), "--apply", str(self.folder / "lake.yaml"), "--ready-file", str(self.ready_file)]
+                   str(self.data), "--apply", str(self.lake), "--ready-file", str(self.ready_file)]
         began = time.monotonic()
         self.process = Process("lakegate", command, self.folder / "server.log",
-                               env=self.environment(ANA_KEY=KEY, **self.settings))
+                               env=self.environment(**self.keys, **self.settings))
         self.process.wait_ready(self.ready_file.exists, 60)
         elapsed = time.monotonic() - began
         ready = json.loads(self.ready_file.read_text())

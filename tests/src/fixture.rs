@@ -1,7 +1,6 @@
 //! Which lake do the leak tests attack? The one of governance.md §9.3, over files of each format and over SQLite.
 //!
-//! What nobody but a steward may see is full of canaries; hidden rows lie in a file of their own. `email` has an unkeyed hash, as
-//! keyed ones come with their own issue.
+//! What nobody but a steward may see is full of canaries; hidden rows lie in a file of their own.
 
 use std::fmt::Write as _;
 
@@ -69,11 +68,57 @@ const GOVERNED: &str = r#"
       hold: {where: "legal_hold IS NULL OR legal_hold <= 0", restrictive: true}
     masks:
       ssn: {last4: {func: show-last-4, rank: 10}, fixed: {func: mask-to-fixed-value, rank: 20}}
-      email: {hash: {func: sha-256-global, rank: 10}}
+      email: {hash: {func: hmac-sha-256, rank: 10, domain: people}}
 "#;
+
+/// The same filters in Cedar. A `double`, which SQLite has for `amount`, is none of its types.
+fn in_cedar(place: Place) -> String {
+    let mut text = GOVERNED.to_owned();
+    for (sql, cedar) in [
+        (
+            "where: \"region IN ('DE','FR')\"",
+            r#"cedar: 'when { resource.s.hasTag("region") && ["DE", "FR"].contains(resource.s.getTag("region")) }'"#,
+        ),
+        (
+            "where: \"region = 'DE'\"",
+            r#"cedar: 'when { resource.s.hasTag("region") && resource.s.getTag("region") == "DE" }'"#,
+        ),
+        (
+            "where: \"region = 'US'\"",
+            r#"cedar: 'when { resource.s.hasTag("region") } unless { resource.s.getTag("region") != "US" }'"#,
+        ),
+        (
+            "where: \"amount < 25\"",
+            r#"cedar: 'when { resource.d.hasTag("amount") && resource.d.getTag("amount").lessThan(decimal("25.0")) }'"#,
+        ),
+        (
+            "where: \"tenant IN principal.tag('dept')\"",
+            r#"cedar: 'when { resource.s.hasTag("tenant") && principal.hasTag("dept") && principal.getTag("dept").contains(resource.s.getTag("tenant")) }'"#,
+        ),
+        (
+            "where: \"legal_hold IS NULL OR legal_hold <= 0\"",
+            r#"cedar: 'when { true } unless { resource.n.hasTag("legal_hold") && resource.n.getTag("legal_hold") > 0 }'"#,
+        ),
+    ] {
+        assert!(text.contains(sql), "{sql}");
+        if !(place == Place::Sqlite && sql.contains("amount")) {
+            text = text.replace(sql, cedar);
+        }
+    }
+    text
+}
 
 /// The fixture, over one place.
 pub async fn world(place: Place, hidden: Hidden) -> World {
+    governed(place, hidden, GOVERNED).await
+}
+
+/// The fixture with its filters in Cedar.
+pub async fn cedar_world(place: Place, hidden: Hidden) -> World {
+    governed(place, hidden, &in_cedar(place)).await
+}
+
+async fn governed(place: Place, hidden: Hidden, governed: &str) -> World {
     let mut world = World::new().await;
     let visible = VISIBLE.to_owned();
     // Cells of visible rows that nobody but a steward may see differ too.
@@ -93,7 +138,7 @@ pub async fn world(place: Place, hidden: Hidden) -> World {
     write(&world, place, &visible, &rows).await;
     let (catalog, database) = place.database().split_once('.').expect("two parts");
     world.set_defaults(catalog, database);
-    world.apply(&lake(place), &policies(place)).await;
+    world.apply(&lake(place, governed), &policies(place)).await;
     world
 }
 
@@ -127,7 +172,7 @@ async fn write(world: &World, place: Place, visible: &str, hidden: &str) {
     }
 }
 
-fn lake(place: Place) -> String {
+fn lake(place: Place, governed: &str) -> String {
     let table = format!("{}.orders", place.database());
     let mut text = r#"
 lake: fixture
@@ -161,7 +206,7 @@ tables:
 "#
     .to_owned();
     if place == Place::Sqlite {
-        let _ = writeln!(text, "  {table}:{GOVERNED}");
+        let _ = writeln!(text, "  {table}:{governed}");
     } else {
         let format = format!("{place:?}").to_lowercase();
         let columns: Vec<String> = COLUMNS
@@ -175,7 +220,7 @@ tables:
         let columns = columns.join(", ");
         let _ = writeln!(
             text,
-            "  {table}:\n    format: {format}\n    location: \"orders/\"\n    columns: [{columns}]{GOVERNED}"
+            "  {table}:\n    format: {format}\n    location: \"orders/\"\n    columns: [{columns}]{governed}"
         );
     }
     text + &grants(&table)

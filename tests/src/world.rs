@@ -14,6 +14,7 @@ use lakegate::{
         self, Applier, ApplyContext, ApplyError, ApplyOptions, ApplyReport, LakeInput, Source, SourceText,
         source_inspector::SourceInspector,
     },
+    master_key::KeyPlace,
 };
 use lakegate_catalog::{
     Store, StoreOptions,
@@ -22,10 +23,13 @@ use lakegate_catalog::{
 };
 use lakegate_connectors::registry::Registry;
 use lakegate_query::{
+    audit::bootstrap_event,
     billing::Billing,
     connection::{Connections, SecretSource},
     context::Caller,
     error::QueryError,
+    mask_key,
+    sealed::MasterKey,
     service::{QueryService, RunError, ServiceOptions, SubmitRequest},
     signal::Signals,
 };
@@ -65,8 +69,13 @@ impl World {
         .expect("a store");
         store.migrate().await.expect("a migrated store");
         lake::ensure_builtins(&store, None).await.expect("built-ins");
+        keep_mask_key(&store).await;
         let environment = Environment::of(variables.iter().copied());
-        let secrets: Arc<dyn SecretSource> = Arc::new(LocalSecrets::new(environment, Vec::new()));
+        let secrets: Arc<dyn SecretSource> = Arc::new(LocalSecrets::new(
+            environment,
+            Vec::new(),
+            KeyPlace::Variable("MASTER".to_owned()),
+        ));
         let registry = Arc::new(Registry::built_in());
         let connections = Arc::new(Connections::new(Arc::clone(&secrets), Vec::new()));
         let inspector = SourceInspector::new(Arc::clone(&registry), connections);
@@ -82,6 +91,30 @@ impl World {
             queries,
             defaults: ("lake".to_owned(), "t".to_owned()),
         }
+    }
+
+    /// Another server of the same store, with this master key.
+    pub async fn server(&self, name: &str, master_key: Option<MasterKey>) -> QueryService {
+        let url = format!("sqlite://{}", self.directory.path().join("store.db").display());
+        let options_of_store = StoreOptions {
+            url,
+            max_connections: 2,
+        };
+        let store = Store::open(&options_of_store).await.expect("the same store");
+        let options = ServiceOptions {
+            master_key: master_key.map(Arc::new),
+            ..options(&store, &self.directory.path().join(name))
+        };
+        QueryService::new(store, Arc::clone(&self.registry), Arc::clone(&self.secrets), options).expect("a service")
+    }
+
+    /// The next version of the mask key, of 32 times this byte.
+    pub async fn rotate_mask_key(&self, byte: u8) {
+        let snapshot = self.store.snapshot().await.expect("a snapshot");
+        let before = snapshot.mask_key.as_deref();
+        let secret = mask_key::given(&master_key(), before, &[byte; 32]).expect("a sealed key");
+        let event = bootstrap_event("rotate", "mask-key:default", &snapshot);
+        self.store.put_secret(&secret, event).await.expect("a mask key");
     }
 
     /// A path in the lake's directory, which relative roots of [`World::apply`] belong to. Its folder is made.
@@ -151,6 +184,7 @@ impl World {
             trace_id: None,
             request_id: "test".to_owned(),
             extra_roles: Vec::new(),
+            proof_ends: None,
         }
     }
 
@@ -178,8 +212,13 @@ impl World {
 
     /// As [`World::run`], with everything that a request may hold.
     pub async fn run_request(&self, user: &str, request: SubmitRequest) -> Result<Answer, RunError> {
+        self.run_on(&self.queries, user, request).await
+    }
+
+    /// As [`World::run_request`], on another server of the store.
+    pub async fn run_on(&self, queries: &QueryService, user: &str, request: SubmitRequest) -> Result<Answer, RunError> {
         let caller = self.caller(user).await;
-        let mut running = self.queries.run(&caller, request).await?;
+        let mut running = queries.run(&caller, request).await?;
         let mut batches = Vec::new();
         while let Some(batch) = running.batches.next().await {
             let failed = |error| RunError {
@@ -277,6 +316,20 @@ fn options(store: &Store, directory: &Path) -> ServiceOptions {
             megabyte_bytes: 1_048_576,
         },
         price_per_tb: "5.00 USD".to_owned(),
+        master_key: Some(Arc::new(master_key())),
         signals: Signals::default(),
     }
+}
+
+/// Keyed hashes are alike in all worlds: some tests compare two of them.
+async fn keep_mask_key(store: &Store) {
+    let snapshot = store.snapshot().await.expect("a snapshot");
+    let secret = mask_key::given(&master_key(), None, &[7; 32]).expect("a sealed key");
+    let event = bootstrap_event("create", "mask-key:default", &snapshot);
+    store.put_secret(&secret, event).await.expect("a mask key");
+}
+
+/// The master key of every world.
+pub fn master_key() -> MasterKey {
+    MasterKey::of_hex(&"5e".repeat(32)).expect("a master key")
 }

@@ -61,6 +61,48 @@ impl Snapshot {
         self.path_of_view(self.view(id)?)
     }
 
+    /// The table or view of this name.
+    #[must_use]
+    pub fn find_relation(&self, name: &TableName) -> Option<TablePath> {
+        self.find_table(name).or_else(|| {
+            let found = self.find_view(name)?;
+            self.relation_of_view(&found.view)
+        })
+    }
+
+    /// The table (unless it is retired) or view with this id.
+    #[must_use]
+    pub fn relation_path(&self, id: &ObjectId) -> Option<TablePath> {
+        match self.table_path(id) {
+            Some(path) => Some(path).filter(|path| !path.table.body.is_retired()),
+            None => self.relation_of_view(self.view(id)?),
+        }
+    }
+
+    /// The tables (unless they are retired) and views of a database, by name.
+    #[must_use]
+    pub fn relations_of(&self, database: &ObjectId) -> Vec<TablePath> {
+        let tables = self.tables_of(database).into_iter();
+        let views = self.views_of(database).into_iter();
+        let mut found: Vec<TablePath> = tables
+            .filter_map(|table| self.path_of(table))
+            .chain(views.filter_map(|view| self.relation_of_view(view)))
+            .collect();
+        found.sort_by(|left, right| left.table.name.cmp(&right.table.name));
+        found
+    }
+
+    /// The table or view that has the column with this id, or the column of the field with this id, and the column.
+    #[must_use]
+    pub fn column_of_relation(&self, id: &ObjectId) -> Option<(&ObjectId, &Column)> {
+        let slot = self.column_slot(id)?;
+        let relation = match slot {
+            ColumnSlot::Table(table, _) => &self.tables.get(table)?.id,
+            ColumnSlot::View(view, _) => &self.views.get(view)?.id,
+        };
+        Some((relation, self.column_at(slot)?))
+    }
+
     /// The column of a table with this id. The id of a struct field (`<column id>.zip`) leads to its column.
     #[must_use]
     pub fn column_path(&self, id: &ObjectId) -> Option<ColumnPath> {
@@ -107,7 +149,12 @@ impl Snapshot {
     /// What reads, lists or masks a column of a table or view, or a field of it: `filter` or `mask`, and its name.
     #[must_use]
     pub fn users_of_column(&self, relation: &ObjectId, column: &ObjectId) -> Vec<(&'static str, &str)> {
-        let filters = self.filters_of(relation).into_iter();
+        // Those of the relation itself, and those that read it as a mapping.
+        let mapped = self.data_filters.iter().filter(|filter| {
+            filter.parent.as_ref() != Some(relation)
+                && filter.body.mappings.iter().any(|mapping| mapping.table == *relation)
+        });
+        let filters = self.filters_of(relation).into_iter().chain(mapped);
         let masks = self.column_masks.iter();
         let filters = filters
             .filter(|filter| filter.body.uses(column))
@@ -172,6 +219,28 @@ impl Snapshot {
             catalog: Arc::clone(catalog),
             database: Arc::clone(database),
             table: Arc::clone(table),
+            view: None,
+        })
+    }
+
+    fn relation_of_view(&self, view: &Arc<Stored<View>>) -> Option<TablePath> {
+        let (catalog, database) = self.containers_of(view.parent.as_ref())?;
+        let relation = Stored {
+            id: view.id.clone(),
+            parent: view.parent.clone(),
+            name: view.name.clone(),
+            version: view.version,
+            lake: view.lake.clone(),
+            created_at: view.created_at,
+            updated_at: view.updated_at,
+            body: view.body.relation(),
+        };
+        Some(TablePath {
+            connection: Arc::clone(self.connection(&catalog.body.connection)?),
+            catalog: Arc::clone(catalog),
+            database: Arc::clone(database),
+            table: Arc::new(relation),
+            view: Some(Arc::clone(view)),
         })
     }
 

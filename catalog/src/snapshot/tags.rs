@@ -60,19 +60,25 @@ impl Snapshot {
             .unwrap_or_default()
     }
 
-    /// Tags of a column of a table or view; a struct field has those of its column.
+    /// Tags of a column of a table, or of a view (see `lineage`); a struct field has those of its column.
     #[must_use]
     pub fn effective_tags_of_column(&self, id: &ObjectId) -> Tags {
         let Some(slot) = self.column_slot(id) else {
             return Tags::new();
         };
-        let relation = match slot {
-            ColumnSlot::Table(table, _) => self.tables.get(table).map(|table| &table.id),
-            ColumnSlot::View(view, _) => self.views.get(view).map(|view| &view.id),
-        };
-        self.column_at(slot)
-            .map(|column| below(relation, |id| self.effective_tags_of_table(id), &column.tags))
-            .unwrap_or_default()
+        match slot {
+            ColumnSlot::Table(table, _) => {
+                let relation = self.tables.get(table).map(|table| &table.id);
+                self.column_at(slot)
+                    .map(|column| below(relation, |id| self.effective_tags_of_table(id), &column.tags))
+                    .unwrap_or_default()
+            }
+            ColumnSlot::View(view, column) => self
+                .views
+                .get(view)
+                .map(|view| self.tags_of_view_column(view, column))
+                .unwrap_or_default(),
+        }
     }
 
     /// Tags of a column mask: those of its column.

@@ -7,7 +7,7 @@ use tokio::sync::{MutexGuard, oneshot};
 
 use crate::{
     audit::{
-        AuditEvent, AuditFilter, AuditRecord,
+        AuditEvent, AuditFilter, AuditOrder, AuditRecord,
         chain::{canonical_json, genesis, link},
     },
     error::{Result, StoreError},
@@ -180,7 +180,7 @@ impl Store {
         Ok(())
     }
 
-    /// Events that fit the filter, newest first.
+    /// Events that fit the filter, in its order.
     ///
     /// # Errors
     /// `Unavailable`, `Failed`, `Corrupt`.
@@ -227,7 +227,14 @@ fn list_statement(filter: &AuditFilter) -> (String, Vec<String>) {
     if let Some(before) = filter.before {
         sql.push_str(&format!(" AND position < {before}"));
     }
-    sql.push_str(&format!(" ORDER BY position DESC LIMIT {}", filter.limit));
+    if let Some(after) = filter.after {
+        sql.push_str(&format!(" AND position > {after}"));
+    }
+    let order = match filter.order {
+        AuditOrder::Newest => "DESC",
+        AuditOrder::Oldest => "ASC",
+    };
+    sql.push_str(&format!(" ORDER BY position {order} LIMIT {}", filter.limit));
     (sql, values)
 }
 

@@ -175,10 +175,20 @@ impl Writing {
         row.map(|row| ObjectRow::read(&row, 0)).transpose()
     }
 
+    // INVARIANT: an id and a version mean one body for ever. What comes back under its id (a rollback) goes on counting, so
+    // that no digest, result or ETag of before fits it.
     async fn insert(&mut self, put: &Put, body: &str) -> Result<i64> {
+        let last: i64 = sqlx::query_scalar(
+            "SELECT CAST(COALESCE(MAX(version), 0) AS BIGINT) FROM object_history WHERE kind = $1 AND id = $2",
+        )
+        .bind(put.kind.word())
+        .bind(put.id.as_str())
+        .fetch_one(&mut *self.tx)
+        .await?;
+        let version = last + 1;
         let sql = format!(
             "INSERT INTO {} (id, parent, name, name_key, version, lake, body, created_at, updated_at) \
-             VALUES ($1, $2, $3, $4, 1, $5, $6, $7, $7)",
+             VALUES ($1, $2, $3, $4, {version}, $5, $6, $7, $7)",
             put.kind.store_table()
         );
         let query = sqlx::query(AssertSqlSafe(sql))
@@ -190,7 +200,7 @@ impl Writing {
             .bind(body)
             .bind(time_text(&self.now));
         query.execute(&mut *self.tx).await.map_err(|error| taken(put, error))?;
-        Ok(1)
+        Ok(version)
     }
 
     async fn update(&mut self, put: &Put, body: &str, before: &ObjectRow) -> Result<(i64, DateTime<Utc>)> {

@@ -11,6 +11,7 @@ use sqlx::{
     Any, AnyPool, Executor, Transaction,
     any::{AnyConnectOptions, AnyPoolOptions},
 };
+use tokio::time::timeout;
 
 use crate::{
     error::{Result, StoreError},
@@ -19,6 +20,9 @@ use crate::{
 
 /// How long a caller waits for a connection, and SQLite for a lock of another process.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a new statement waits for one. Nothing has happened yet when it is over.
+const SHORT_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A transaction on either database.
 pub(crate) type Tx = Transaction<'static, Any>;
@@ -126,6 +130,17 @@ impl Database {
             Dialect::Sqlite => self.writer.begin_with("BEGIN IMMEDIATE").await?,
             Dialect::Postgres => self.writer.begin().await?,
         })
+    }
+
+    /// As [`Database::begin`], for what is refused rather than kept waiting when the server is away.
+    pub(crate) async fn begin_soon(&self) -> Result<Tx> {
+        match self.dialect {
+            Dialect::Sqlite => self.begin().await,
+            Dialect::Postgres => {
+                let late = |_| StoreError::from(sqlx::Error::PoolTimedOut);
+                timeout(SHORT_PATIENCE, self.begin()).await.map_err(late)?
+            }
+        }
     }
 
     /// Begins a transaction that reads one state of the whole database.

@@ -82,7 +82,7 @@ impl Store {
     }
 
     /// The database's time in milliseconds since 1970-01-01 UTC.
-    fn clock(&self) -> &'static str {
+    pub(super) fn clock(&self) -> &'static str {
         match self.dialect() {
             Dialect::Sqlite => "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
             Dialect::Postgres => "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",

@@ -36,6 +36,20 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0002_node_leases.sql"),
         postgres: include_str!("../../migrations/postgres/0002_node_leases.sql"),
     },
+    Migration {
+        version: 3,
+        name: "0003_secrets",
+        min_binary: "0.1.0",
+        sqlite: include_str!("../../migrations/sqlite/0003_secrets.sql"),
+        postgres: include_str!("../../migrations/postgres/0003_secrets.sql"),
+    },
+    Migration {
+        version: 4,
+        name: "0004_audit_checkpoints",
+        min_binary: "0.1.0",
+        sqlite: include_str!("../../migrations/sqlite/0004_audit_checkpoints.sql"),
+        postgres: include_str!("../../migrations/postgres/0004_audit_checkpoints.sql"),
+    },
 ];
 
 /// Version of this binary, to compare with `min_binary`.

@@ -24,9 +24,9 @@ impl Store {
     /// Stores a record as it was submitted, durable when this returns.
     ///
     /// # Errors
-    /// `Invalid` if the id is taken; `Unavailable`, `Failed`.
+    /// `Invalid` if the id is taken; `Unavailable`, also when PostgreSQL gives no connection within a second; `Failed`.
     pub async fn begin_query(&self, record: &QueryRecord) -> Result<()> {
-        let mut tx = self.inner.database.begin().await?;
+        let mut tx = self.inner.database.begin_soon().await?;
         insert(&mut tx, record).await?;
         Ok(tx.commit().await?)
     }

@@ -13,6 +13,7 @@ use crate::{
     store::{
         Confirmation, Store,
         object::{COLUMNS, ObjectRow},
+        secrets::{self, MASK_KEY_ROW, MASK_KEYS},
     },
 };
 
@@ -118,6 +119,7 @@ impl Store {
         while let Some(row) = rows.try_next().await? {
             match row.try_get::<i64, _>(0)? {
                 EPOCH => snapshot.version = row.try_get(4)?,
+                MASK_KEY_ROW => secrets::add(&mut snapshot, &row)?,
                 kind => add(&mut snapshot, known.as_deref(), kind, ObjectRow::read(&row, 1)?)?,
             }
         }
@@ -131,6 +133,7 @@ const EPOCH: i64 = -1;
 /// All tables but the partitions in one statement: number of the kind in [`Kind::ALL`], then [`COLUMNS`].
 fn batch() -> String {
     let mut sql = format!("SELECT CAST({EPOCH} AS BIGINT), '', '', '', version, '', '', '', '' FROM epoch");
+    sql.push_str(&format!(" UNION ALL {MASK_KEYS}"));
     for (number, kind) in Kind::ALL
         .iter()
         .enumerate()

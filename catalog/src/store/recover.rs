@@ -73,6 +73,10 @@ fn ending(record: &QueryRecord) -> QueryEnd {
 }
 
 fn outcome(record: &QueryRecord, end: &QueryEnd) -> AuditEvent {
+    let acting = record.on_behalf_of.as_ref().map(|user| {
+        let id = ("on_behalf_of_id".to_owned(), user.id.clone());
+        [("on_behalf_of".to_owned(), user.name.clone()), id]
+    });
     AuditEvent {
         time: end.ended_at,
         kind: "query.outcome".to_owned(),
@@ -97,6 +101,6 @@ fn outcome(record: &QueryRecord, end: &QueryEnd) -> AuditEvent {
         trace_id: None,
         rows: None,
         bytes: None,
-        details: Default::default(),
+        details: acting.into_iter().flatten().collect(),
     }
 }

@@ -35,9 +35,10 @@ pub(super) fn referrers(kind: Kind) -> &'static [Kind] {
         Kind::Catalog => DATABASE,
         Kind::Database => RELATION,
         Kind::Role => &[Kind::Database, Kind::Table, Kind::View, Kind::Role, Kind::User],
-        Kind::User => &[Kind::View, Kind::Key],
-        Kind::Table
-        | Kind::View
+        Kind::User => &[Kind::View, Kind::DataFilter, Kind::Key],
+        // Filters of the table itself go with it: these read it as a mapping.
+        Kind::Table => &[Kind::DataFilter],
+        Kind::View
         | Kind::Partition
         | Kind::Tag
         | Kind::DataFilter
@@ -77,8 +78,14 @@ pub(super) fn references(kind: Kind, parent: Option<&ObjectId>, body: &Value) ->
         }
         Kind::Tag => top_level::<TagKey>(parent, body).map(drop)?,
         Kind::DataFilter => {
-            parse::<DataFilter>(body)?;
+            let filter = parse::<DataFilter>(body)?;
             add(&mut found, RELATION, [required(kind, parent)?]);
+            add(
+                &mut found,
+                TABLE,
+                filter.mappings.into_iter().map(|mapping| mapping.table),
+            );
+            add(&mut found, USER, filter.publisher);
         }
         Kind::ColumnMask => {
             required(kind, parent)?;

@@ -1,146 +1,140 @@
-//! Is the audit trail whole? Walks every chain and names the first record that is not what was written.
+//! Is the audit trail whole? Walks every chain and every checkpoint, and names the first record that is not what was written.
 
-use std::collections::BTreeMap;
+pub(super) mod walk;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::TryStreamExt;
-use sqlx::{Row, any::AnyRow};
+use sqlx::{AssertSqlSafe, Row};
 
+use self::walk::{RECORD, Walk};
 use crate::{
     audit::{
-        AuditEvent, AuditFault, AuditFaultKind, AuditVerification,
-        chain::{genesis, link},
+        AuditFault, AuditFaultKind, AuditVerification,
+        checkpoint::Acknowledged,
+        history::{History, SignedTexts},
+        signature::PublicKey,
     },
     error::Result,
-    store::{Store, audit::Head, cell::time_text},
+    store::{Store, audit::Head, checkpoint::read_signed, connect::Tx},
 };
 
-const RECORDS: &str = "SELECT position, stream, seq, prev, hash, body, event_time, principal, principal_id, action, \
-     resource, decision, query_id FROM audit_events ORDER BY stream, seq";
-
-/// Where the walk stands in one chain.
-struct Walk {
-    stream: String,
-    seq: i64,
-    hash: String,
-    position: i64,
+/// What the verifier brings along, so that he need not trust the store.
+#[derive(Clone, Debug, Default)]
+pub struct AuditTrust {
+    /// Keys that he knows; empty: the store's first key is believed.
+    pub keys: Vec<PublicKey>,
+    /// Copies of what was signed, from where nobody can change them.
+    pub copies: SignedTexts,
 }
 
 impl Store {
-    /// Walks every chain from its first record to its head, in one state of the database.
+    /// [`Store::verify_audit_with`] nothing: the store's first key is believed.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Failed`.
+    pub async fn verify_audit(&self) -> Result<AuditVerification> {
+        self.verify_audit_with(&AuditTrust::default()).await
+    }
+
+    /// Walks every chain from its first record to its head, in one state of the database, and compares it with what was
+    /// signed.
     ///
     /// # Errors
     /// `Unavailable`, `Failed`. A bad record is not an error but the result.
-    pub async fn verify_audit(&self) -> Result<AuditVerification> {
+    pub async fn verify_audit_with(&self, trust: &AuditTrust) -> Result<AuditVerification> {
         let mut tx = self.inner.database.begin_read().await?;
-        let mut heads = BTreeMap::new();
-        for row in sqlx::query("SELECT stream, seq, hash FROM audit_streams")
-            .fetch_all(&mut *tx)
-            .await?
-        {
-            heads.insert(
-                row.try_get::<String, _>(0)?,
-                Head {
-                    seq: row.try_get(1)?,
-                    hash: row.try_get(2)?,
-                },
-            );
-        }
-        let mut report = AuditVerification::default();
+        verify(&mut tx, trust, &[]).await
+    }
+}
+
+/// [`Store::verify_audit_with`] in a transaction, as if these losses were acknowledged.
+pub(super) async fn verify(tx: &mut Tx, trust: &AuditTrust, accepted: &[Acknowledged]) -> Result<AuditVerification> {
+    let stored = read_signed(tx).await?;
+    let mut history = History::read(&stored, &trust.copies, &trust.keys);
+    accepted.iter().for_each(|gone| history.accept(gone));
+    let mut report = AuditVerification {
+        checkpoints: history.checkpoints,
+        key: history.key.clone(),
+        acknowledged: history.acknowledged.clone(),
+        ..AuditVerification::default()
+    };
+    let mut walking = Walking {
+        heads: read_heads(tx).await?,
+        walked: BTreeSet::new(),
+        history: &history,
+        report: &mut report,
+    };
+    let fault = match walking.all(tx).await? {
+        None => walking.gone(),
+        fault => fault,
+    };
+    report.fault = fault.or(history.fault);
+    Ok(report)
+}
+
+/// Heads of all chains.
+pub(super) async fn read_heads(tx: &mut Tx) -> Result<BTreeMap<String, Head>> {
+    let rows = sqlx::query("SELECT stream, seq, hash FROM audit_streams")
+        .fetch_all(&mut **tx)
+        .await?;
+    let head = |row: &sqlx::any::AnyRow| -> Result<(String, Head)> {
+        let head = Head {
+            seq: row.try_get(1)?,
+            hash: row.try_get(2)?,
+        };
+        Ok((row.try_get(0)?, head))
+    };
+    rows.iter().map(head).collect()
+}
+
+/// A walk over all chains.
+struct Walking<'a> {
+    /// Of the chains that were not walked yet.
+    heads: BTreeMap<String, Head>,
+    walked: BTreeSet<String>,
+    history: &'a History,
+    report: &'a mut AuditVerification,
+}
+
+impl Walking<'_> {
+    /// Walks what is there, up to the first fault.
+    async fn all(&mut self, tx: &mut Tx) -> Result<Option<AuditFault>> {
+        let sql = format!("SELECT {RECORD} FROM audit_events ORDER BY stream, seq");
+        let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(&mut **tx);
         let mut walk: Option<Walk> = None;
-        let mut rows = sqlx::query(RECORDS).fetch(&mut *tx);
         while let Some(row) = rows.try_next().await? {
             let stream: String = row.try_get(1)?;
-            if walk.as_ref().is_none_or(|walk| walk.stream != stream) {
-                report.fault = walk.take().and_then(|walk| walk.end(&mut heads));
-                walk = Some(Walk::begin(stream));
-                report.streams += 1;
+            if walk.as_ref().is_some_and(|walk| walk.stream != stream)
+                && let Some(fault) = walk.take().and_then(|walk| self.end(walk))
+            {
+                return Ok(Some(fault));
             }
-            if let (None, Some(walk)) = (&report.fault, &mut walk) {
-                report.fault = walk.step(&row)?;
+            let walk = walk.get_or_insert_with(|| Walk::begin(stream));
+            if let Some(fault) = walk.step(&row)?.or_else(|| walk.compare(self.history)) {
+                return Ok(Some(fault));
             }
-            if report.fault.is_some() {
-                return Ok(report);
-            }
-            report.records += 1;
+            self.report.records += 1;
+            self.report.unsigned += u64::from(walk.seq > self.history.last_signed(&walk.stream));
         }
-        report.fault = walk.and_then(|walk| walk.end(&mut heads)).or_else(|| {
-            // Chains that are gone as a whole.
-            heads.pop_first().map(|(stream, _)| AuditFault {
-                stream,
-                seq: 1,
-                kind: AuditFaultKind::TornTail,
-            })
-        });
-        Ok(report)
-    }
-}
-
-impl Walk {
-    fn begin(stream: String) -> Self {
-        Self {
-            hash: genesis(&stream),
-            stream,
-            seq: 0,
-            position: 0,
-        }
+        Ok(walk.and_then(|walk| self.end(walk)))
     }
 
-    fn fault(&self, kind: AuditFaultKind) -> Option<AuditFault> {
-        Some(AuditFault {
-            stream: self.stream.clone(),
-            seq: self.seq,
-            kind,
-        })
+    fn end(&mut self, walk: Walk) -> Option<AuditFault> {
+        self.report.streams += 1;
+        self.walked.insert(walk.stream.clone());
+        let head = self.heads.remove(&walk.stream);
+        walk.end(head, self.history)
     }
 
-    /// Goes to the next record.
-    fn step(&mut self, row: &AnyRow) -> Result<Option<AuditFault>> {
-        self.seq += 1;
-        let (position, seq): (i64, i64) = (row.try_get(0)?, row.try_get(2)?);
-        let (prev, hash, body): (String, String, String) = (row.try_get(3)?, row.try_get(4)?, row.try_get(5)?);
-        if seq != self.seq {
-            return Ok(self.fault(AuditFaultKind::Missing));
-        }
-        if prev != self.hash || position <= self.position {
-            return Ok(self.fault(AuditFaultKind::Misplaced));
-        }
-        if link(&prev, &body).as_ref() != Some(&hash) || !copies_agree(row, &body)? {
-            return Ok(self.fault(AuditFaultKind::Edited));
-        }
-        (self.hash, self.position) = (hash, position);
-        Ok(None)
+    /// Chains that are gone as a whole: those that have a head, and those that were signed.
+    fn gone(&self) -> Option<AuditFault> {
+        let signed = self.history.heads.iter().filter(|(_, heads)| !heads.is_empty());
+        let signed = signed
+            .map(|(stream, _)| stream)
+            .filter(|stream| !self.walked.contains(*stream));
+        let stream = self.heads.keys().chain(signed).min()?;
+        let torn = AuditFault::record(stream, 1, AuditFaultKind::TornTail);
+        Some(torn.by(self.history.signed_after(stream, 0)))
     }
-
-    /// Compares the end of the chain with its head.
-    fn end(mut self, heads: &mut BTreeMap<String, Head>) -> Option<AuditFault> {
-        match heads.remove(&self.stream) {
-            Some(head) if head.seq > self.seq => {
-                self.seq += 1;
-                self.fault(AuditFaultKind::TornTail)
-            }
-            Some(head) if head.seq == self.seq && head.hash == self.hash => None,
-            _ => self.fault(AuditFaultKind::Edited),
-        }
-    }
-}
-
-/// The columns to search by say the same as the text that was hashed.
-fn copies_agree(row: &AnyRow, body: &str) -> Result<bool> {
-    let Ok(event) = serde_json::from_str::<AuditEvent>(body) else {
-        return Ok(false);
-    };
-    let texts = [
-        time_text(&event.time),
-        event.principal,
-        event.principal_id,
-        event.action,
-        event.resource,
-        event.decision,
-    ];
-    for (column, text) in (6..).zip(texts) {
-        if row.try_get::<String, _>(column)? != text {
-            return Ok(false);
-        }
-    }
-    Ok(row.try_get::<Option<String>, _>(12)? == event.query_id)
 }

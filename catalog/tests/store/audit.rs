@@ -25,7 +25,8 @@ async fn fault(place: &Place, sql: &str) -> (i64, AuditFaultKind) {
         AuditVerification {
             streams: 1,
             records: 5,
-            fault: None
+            unsigned: 5,
+            ..AuditVerification::default()
         }
     );
     assert!(place.tamper(sql).await > 0, "{sql} touches something");
@@ -102,7 +103,8 @@ pub async fn a_chain_holds_over_commits_queries_and_boots(place: &Place) {
             AuditVerification {
                 streams: boot,
                 records: boot * 4,
-                fault: None
+                unsigned: boot * 4,
+                ..AuditVerification::default()
             }
         );
         store.close().await;
@@ -157,7 +159,8 @@ pub async fn appends_at_once_all_arrive(place: &Place) {
         AuditVerification {
             streams: 1,
             records: 80,
-            fault: None
+            unsigned: 80,
+            ..AuditVerification::default()
         }
     );
     let one = AuditFilter {

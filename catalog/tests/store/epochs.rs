@@ -63,7 +63,7 @@ pub async fn a_change_that_may_have_happened_leaves_nothing_confirmed(place: &Pl
     let mut follower = store.follow();
     let mut happened = 0;
     // Dropped in the middle, also in the middle of the commit itself.
-    for n in 0..400_u64 {
+    for n in 0..3_000_u64 {
         let before = confirm(&mut follower).await;
         let limit = Duration::from_micros(n % 80 * 100);
         let dropped = tokio::time::timeout(limit, store.commit(set(role(&format!("r{n}")))))
@@ -75,11 +75,11 @@ pub async fn a_change_that_may_have_happened_leaves_nothing_confirmed(place: &Pl
         let truth = store.version().await.unwrap();
         assert!(confirmed(&store).await >= truth);
         happened += i32::from(dropped && truth > before);
-        if happened == 3 {
+        if happened == 1 {
             return;
         }
     }
-    assert_eq!(happened, 3, "too few of the dropped changes have happened");
+    assert_eq!(happened, 1, "none of the dropped changes has happened");
 }
 
 pub async fn a_change_of_another_process_is_told(place: &Place) {

@@ -6,7 +6,7 @@ use lakegate_catalog::{
     audit::AuditEvent,
     change::{ChangeSet, Committed, Put},
     connection::Connection,
-    governance::{ColumnMask, DataFilter, FilterColumns},
+    governance::{ColumnMask, DataFilter, FilterColumns, FilterLanguage},
     id::ObjectId,
     identity::{Grant, GrantObject, Grantee, Role, User},
     object::{LOCAL_LAKE, Noun},
@@ -90,11 +90,15 @@ pub fn orders() -> Table {
 
 pub fn filter() -> DataFilter {
     DataFilter {
+        language: FilterLanguage::Sql,
+        resolved: None,
         covers: Vec::new(),
         body: "id > 0".to_owned(),
         columns: FilterColumns::All,
         restrictive: false,
         reads: Vec::new(),
+        mappings: Vec::new(),
+        publisher: None,
     }
 }
 
@@ -103,6 +107,7 @@ pub fn mask(rank: i64) -> ColumnMask {
         table: id("orders"),
         func: "show-last-4".to_owned(),
         rank,
+        domain: None,
     }
 }
 
@@ -117,6 +122,7 @@ pub fn grant(to: Grantee, entity_type: &str, object: &str) -> Grant {
         with_grant_option: false,
         expires: None,
         grantor: "ana".to_owned(),
+        passed_on: None,
     }
 }
 
@@ -220,6 +226,7 @@ pub fn query(word: &str, seconds: i64, node: &str) -> QueryRecord {
         database: Some("sales".to_owned()),
         labels: [("team".to_owned(), "a".to_owned())].into(),
         purpose: None,
+        on_behalf_of: None,
         state: QueryState::Queued,
         statement: None,
         submitted_at: at(seconds),

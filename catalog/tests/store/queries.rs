@@ -6,7 +6,7 @@ use lakegate_catalog::{
     change::ChangeSet,
     idempotency::{IdempotencyScope, IdempotentAnswer, Reservation},
     identity::Role,
-    record::{QueryEnd, QueryFilter, QueryStart, QueryState, Usage, UsageFilter},
+    record::{OnBehalfOf, QueryEnd, QueryFilter, QueryStart, QueryState, Usage, UsageFilter},
 };
 use tokio::task::JoinSet;
 
@@ -186,7 +186,12 @@ pub async fn lists_are_paged_newest_first(place: &Place) {
 pub async fn lost_queries_fail_and_cost_nothing(place: &Place) {
     let dead = place.store().await;
     for (id, seconds) in [("running", 1), ("queued", 2), ("ended", 3)] {
-        dead.begin_query(&query(id, seconds, dead.boot_id())).await.unwrap();
+        let mut record = query(id, seconds, dead.boot_id());
+        record.on_behalf_of = Some(OnBehalfOf {
+            id: "u-bob".to_owned(),
+            name: "bob".to_owned(),
+        });
+        dead.begin_query(&record).await.unwrap();
     }
     dead.start_query(&start("running"), &[event("select")]).await.unwrap();
     dead.checkpoint_query("running", &usage(12_000_000)).await.unwrap();
@@ -230,6 +235,8 @@ pub async fn lost_queries_fail_and_cost_nothing(place: &Place) {
         told.first().map(|record| record.event.outcome.as_str()),
         Some("SERVER_LOST")
     );
+    let acting = told.first().and_then(|record| record.event.details.get("on_behalf_of"));
+    assert_eq!(acting.map(String::as_str), Some("bob"));
     assert_eq!(store.verify_audit().await.unwrap().fault, None);
 }
 

@@ -10,12 +10,22 @@ pub async fn an_empty_store_needs_a_migration(place: &Place) {
     store.ping().await.unwrap();
     assert!(matches!(
         store.require_current().await,
-        Err(StoreError::SchemaBehind { found: 0, needed: 2 })
+        Err(StoreError::SchemaBehind { found: 0, needed: 4 })
     ));
     let status = store.migration_status().await.unwrap();
     assert_eq!(
         (status.version, status.applied.len(), status.pending.as_slice()),
-        (0, 0, &["0001_first".to_owned(), "0002_node_leases".to_owned()][..])
+        (
+            0,
+            0,
+            &[
+                "0001_first",
+                "0002_node_leases",
+                "0003_secrets",
+                "0004_audit_checkpoints"
+            ]
+            .map(str::to_owned)[..]
+        )
     );
     assert!(store.snapshot().await.is_err());
     #[cfg(unix)]
@@ -45,9 +55,9 @@ pub async fn migrating_twice_changes_nothing(place: &Place) {
         .map(|report| report.applied.len())
         .collect();
     applied.sort_unstable();
-    assert_eq!(applied, [0, 2]);
+    assert_eq!(applied, [0, 4]);
     let report = one.migrate().await.unwrap();
-    assert_eq!((report.from, report.to, report.applied.len()), (2, 2, 0));
+    assert_eq!((report.from, report.to, report.applied.len()), (4, 4, 0));
     one.require_current().await.unwrap();
     assert_eq!(one.snapshot().await.unwrap().version, 0);
 }
@@ -58,19 +68,19 @@ pub async fn a_newer_schema_is_refused(place: &Place) {
         format!("INSERT INTO lakegate_schema VALUES ({version}, '{version}', '{min_binary}', 'x', 'now')")
     };
     // A newer schema that this binary may still use.
-    place.tamper(&row(3, "0.0.9")).await;
+    place.tamper(&row(5, "0.0.9")).await;
     Store::open(&place.options)
         .await
         .unwrap()
         .require_current()
         .await
         .unwrap();
-    assert_eq!(store.migrate().await.unwrap().to, 3);
-    place.tamper(&row(4, "0.10.0")).await;
+    assert_eq!(store.migrate().await.unwrap().to, 5);
+    place.tamper(&row(6, "0.10.0")).await;
     let error = Store::open(&place.options).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the store's schema (version 4) needs lakegate 0.10.0 or newer"
+        "the store's schema (version 6) needs lakegate 0.10.0 or newer"
     );
     assert!(matches!(store.migrate().await, Err(StoreError::SchemaTooNew { .. })));
     assert!(matches!(

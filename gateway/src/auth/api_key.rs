@@ -84,6 +84,7 @@ pub(super) fn prove(pepper: &[u8], snapshot: &Snapshot, token: &str) -> Result<P
         mfa: false,
         auth_age_ms: None,
         extra_roles: Vec::new(),
+        ends: None,
     })
 }
 

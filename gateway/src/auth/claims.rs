@@ -46,14 +46,14 @@ impl<'de> Visitor<'de> for ClaimsVisitor {
 impl Claims {
     /// Checks what must hold at `now` (seconds since 1970) and answers with the subject.
     pub(super) fn check(&self, issuer: &str, audience: &str, now: i64) -> Result<&str, Reason> {
-        let expires = self.0.get("exp").and_then(Value::as_i64).ok_or(Reason::Claims)?;
+        let end = self.end().ok_or(Reason::Claims)?;
         if self.text("iss").ok_or(Reason::Claims)? != issuer {
             return Err(Reason::UnknownIssuer);
         }
         if !self.is_for(audience) {
             return Err(Reason::Audience);
         }
-        if expires <= now - LEEWAY {
+        if end <= now {
             return Err(Reason::Expired);
         }
         if let Some(from) = self.0.get("nbf")
@@ -64,6 +64,12 @@ impl Claims {
         self.text("sub")
             .filter(|subject| !subject.is_empty() && subject.len() <= 255)
             .ok_or(Reason::Claims)
+    }
+
+    /// From when on the token is no good, in seconds since 1970: `exp`, and what clocks may differ by.
+    pub(super) fn end(&self) -> Option<i64> {
+        let expires = self.0.get("exp")?.as_i64()?;
+        Some(expires.saturating_add(LEEWAY))
     }
 
     /// Milliseconds since the user logged in, by `auth_time`.

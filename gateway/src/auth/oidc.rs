@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use jsonwebtoken::{Validation, decode, decode_header, errors::ErrorKind};
 use lakegate_catalog::{
     Store, StoreError,
@@ -34,6 +34,7 @@ pub(super) struct Verified {
     roles: Vec<String>,
     mfa: bool,
     auth_age_ms: Option<i64>,
+    ends: Option<DateTime<Utc>>,
 }
 
 impl Issuer {
@@ -120,6 +121,7 @@ impl Issuer {
                 .collect(),
             mfa: claims.mfa(),
             auth_age_ms: claims.auth_age_ms(now),
+            ends: DateTime::from_timestamp(claims.end().unwrap_or(now), 0),
         })
     }
 }
@@ -139,6 +141,7 @@ impl Verified {
             mfa: self.mfa,
             auth_age_ms: self.auth_age_ms,
             extra_roles,
+            ends: self.ends,
         }
     }
 }

@@ -26,6 +26,9 @@ pub struct Apply {
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
+    /// Accept exactly the gains that `diff` shows with this digest
+    #[arg(long, value_name = "DIGEST")]
+    approve_gains: Option<String>,
     /// Only changes and errors
     #[arg(short, long)]
     quiet: bool,
@@ -42,7 +45,10 @@ pub(super) async fn run(command: Apply, environment: Environment) -> Exit {
 async fn apply(command: Apply, environment: &Environment) -> Result<Exit> {
     let screen = Screen::of(environment, command.quiet);
     let client = command.server.target(environment)?.client;
-    let lake = command.lake.read(command.dry_run)?;
+    let lake = ApplyLake {
+        approve_gains: command.approve_gains.clone(),
+        ..command.lake.read(command.dry_run)?
+    };
     let asks = !command.yes && !command.dry_run && screen.answers && !command.lake.takes_standard_input();
     if !command.yes && !command.dry_run && command.lake.prune && !asks {
         return Err(Failure::usage(
@@ -56,6 +62,7 @@ async fn apply(command: Apply, environment: &Environment) -> Result<Exit> {
                 ..lake.clone()
             })
             .await?;
+        let mut lake = lake;
         if has_changes(&preview) {
             print_applied(&preview, Default::default());
             remark_applied(&preview, &screen);
@@ -63,6 +70,9 @@ async fn apply(command: Apply, environment: &Environment) -> Result<Exit> {
                 tell("nothing was changed");
                 return Ok(Exit::Refused);
             }
+            // Whoever has seen the gains and says yes approves these, and no others.
+            let shown = preview.effects.and_then(|effects| effects.digest);
+            lake.approve_gains = lake.approve_gains.or(shown);
         }
         let applied = client.apply_lake(&lake).await?;
         if command.lake.format.is_json() {
@@ -77,7 +87,8 @@ async fn apply(command: Apply, environment: &Environment) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-async fn confirmed() -> Result<bool> {
+/// Asks on the terminal.
+pub(super) async fn confirmed() -> Result<bool> {
     tell("apply these changes? [y/N]");
     let answer = tokio::task::spawn_blocking(|| {
         let mut line = String::new();

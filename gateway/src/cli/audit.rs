@@ -1,5 +1,9 @@
 //! Who did what, and what was decided? Is the trail of it whole?
 
+mod acknowledge;
+mod export;
+mod keys;
+mod place;
 mod verify;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -17,9 +21,17 @@ use crate::config::environment::Environment;
 /// What to do with the audit trail.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Accept that the end of a chain is lost, so that the server starts again; what was changed cannot be accepted
+    Acknowledge(acknowledge::Acknowledge),
+    /// Write audit events as JSON lines, oldest first, for another system; OCSF unless `--format` says otherwise
+    Export(export::Export),
+    /// List the keys that sign the audit trail
+    Keys(keys::Keys),
     /// List audit events, newest first
     List(List),
-    /// Walk every chain of the audit trail in the store, and name the first record that is not what was written
+    /// Put a new key, signed by the old one, in its place
+    RotateKey(keys::RotateKey),
+    /// Walk every chain and checkpoint of the audit trail in the store, and name the first record that is not what was written
     Verify(verify::Verify),
 }
 
@@ -70,6 +82,10 @@ pub(super) async fn run(command: Command, environment: Environment) -> Exit {
             let json = list.format.is_json();
             report(self::list(list, &environment).await.map(|()| Exit::Done), json)
         }
+        Command::Acknowledge(command) => acknowledge::run(command, environment).await,
+        Command::Export(command) => report(export::export(command, &environment).await.map(|()| Exit::Done), true),
+        Command::Keys(command) => keys::list(command, environment).await,
+        Command::RotateKey(command) => keys::rotate(command, environment).await,
         Command::Verify(verify) => verify::run(verify, environment).await,
     }
 }

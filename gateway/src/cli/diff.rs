@@ -1,4 +1,4 @@
-//! What would `apply` change? Nothing is stored; the exit code tells scripts whether anything differs.
+//! What would `apply` change, and for whom? Nothing is stored; the exit code tells scripts whether anything differs.
 
 use clap::Args;
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::config::environment::Environment;
 
-/// Show what `apply` would change; exit 11 if anything differs.
+/// Show what `apply` would change, and who would gain or lose what; exit 11 if anything differs.
 #[derive(Debug, Args)]
 pub struct Diff {
     #[command(flatten)]

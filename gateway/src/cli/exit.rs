@@ -28,6 +28,8 @@ pub enum Exit {
     Differs,
     /// Gains need approval.
     NeedsApproval,
+    /// `audit verify`: the end of a chain is gone; an operator may accept it.
+    Torn,
     Interrupted,
 }
 
@@ -49,6 +51,7 @@ impl Exit {
             Self::Unreachable => 10,
             Self::Differs => 11,
             Self::NeedsApproval => 12,
+            Self::Torn => 13,
             Self::Interrupted => 130,
         }
     }
@@ -64,6 +67,7 @@ impl From<Exit> for ExitCode {
 #[must_use]
 pub fn exit_of(code: ErrorCode) -> Exit {
     match code.kind() {
+        ErrorKind::Precondition if code == ErrorCode::GainsUnapproved => Exit::NeedsApproval,
         ErrorKind::Limit if code == ErrorCode::ExceededTime => Exit::Deadline,
         ErrorKind::User
         | ErrorKind::NotSupported

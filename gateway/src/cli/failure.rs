@@ -2,12 +2,14 @@
 
 use lakegate_openapi::{
     error::{Error as Envelope, ErrorLocation},
+    lake::LakeEffects,
     query::Query,
 };
 use lakegate_query::error::ErrorCode;
 use serde::Serialize;
 
 use super::{
+    effects::{digest_line, effect_lines},
     exit::{Exit, exit_of},
     output::tell,
 };
@@ -25,6 +27,7 @@ pub struct Failure {
 struct Story {
     envelope: Envelope,
     problems: Vec<Problem>,
+    effects: Option<LakeEffects>,
     /// The statement, so that its line can be shown.
     sql: Option<String>,
 }
@@ -39,6 +42,8 @@ struct Written<'a> {
     envelope: &'a Envelope,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     problems: &'a [Problem],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effects: Option<&'a LakeEffects>,
 }
 
 impl Failure {
@@ -61,6 +66,7 @@ impl Failure {
             story: Box::new(Story {
                 envelope,
                 problems: Vec::new(),
+                effects: None,
                 sql: None,
             }),
         }
@@ -76,6 +82,12 @@ impl Failure {
     #[must_use]
     pub fn local(message: impl Into<String>) -> Self {
         Self::new(Exit::Refused, "LOCAL", message)
+    }
+
+    /// What a server would refuse.
+    #[must_use]
+    pub fn refused(code: ErrorCode, message: &str) -> Self {
+        Self::new(exit_of(code), code.text(), message)
     }
 
     /// Stopped by the user before the query's final state was known.
@@ -120,9 +132,11 @@ impl Failure {
         let Story {
             envelope,
             problems,
+            effects,
             sql,
         } = &*self.story;
-        let mut lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let mut lines: Vec<String> = effects.iter().flat_map(effect_lines).collect();
+        lines.extend(problems.iter().map(ToString::to_string));
         lines.push(format!("{}: {}", envelope.code, envelope.message));
         if let Some(location) = envelope.location {
             lines.extend(sql.as_deref().and_then(|sql| excerpt(sql, location)));
@@ -131,6 +145,7 @@ impl Failure {
         if let Some(code) = known.filter(|_| problems.is_empty()) {
             lines.push(format!("hint: {}", code.remedy()));
         }
+        lines.extend(effects.as_ref().and_then(digest_line));
         let ids = [("query", &envelope.query_id), ("request", &envelope.request_id)];
         let ids: Vec<String> = ids
             .iter()
@@ -148,6 +163,7 @@ impl Failure {
         let written = Written {
             envelope: &self.story.envelope,
             problems: &self.story.problems,
+            effects: self.story.effects.as_ref(),
         };
         serde_json::to_string(&written).unwrap_or_default()
     }
@@ -167,6 +183,7 @@ impl From<ClientError> for Failure {
                 let exit = known.map_or_else(|| exit_of_status(refusal.status), |code| exit_of(*code));
                 let mut failure = Self::of(exit, refusal.error);
                 failure.story.problems = refusal.problems;
+                failure.story.effects = refusal.effects;
                 failure
             }
         }

@@ -6,6 +6,7 @@ use clap::Args;
 use lakegate_openapi::lake::{ApplyLake, InferredTable, LakeApplied, LakeChange, LakeFile};
 
 use super::{
+    effects::{digest_line, effect_lines},
     failure::{Failure, Result},
     grid::printable,
     items::ItemFormat,
@@ -54,6 +55,7 @@ impl LakeFlags {
             lake: None,
             dry_run,
             prune: self.prune,
+            approve_gains: None,
         })
     }
 
@@ -92,6 +94,8 @@ pub fn print_applied(applied: &LakeApplied, format: ItemFormat) {
         };
         say(printable(&format!("{mark} {} {}{fields}", change.kind, change.name)));
     }
+    let effects = applied.effects.iter().flat_map(effect_lines);
+    effects.for_each(|line| say(printable(&line)));
 }
 
 /// One line about all changes, the columns that were inferred, and warnings.
@@ -105,6 +109,12 @@ pub fn remark_applied(applied: &LakeApplied, screen: &Screen) {
         .iter()
         .for_each(|warning| screen.remark(printable(&format!("warning: {warning}"))));
     screen.remark(summary(applied));
+    let digest = applied
+        .effects
+        .iter()
+        .filter_map(digest_line)
+        .filter(|_| applied.dry_run);
+    digest.for_each(|line| screen.remark(line));
 }
 
 fn inferred(table: &InferredTable) -> String {
@@ -134,7 +144,11 @@ fn summary(applied: &LakeApplied) -> String {
     } else {
         parts.join(" · ")
     };
-    format!("lake {}: {parts}", printable(&applied.lake))
+    // A rollback is of no lake.
+    match applied.lake.as_str() {
+        "" => parts,
+        lake => format!("lake {}: {parts}", printable(lake)),
+    }
 }
 
 #[cfg(test)]

@@ -29,6 +29,33 @@ pub struct ServerFlags {
     pub profiles: Option<PathBuf>,
 }
 
+/// The same for commands that say with `--as` whom they are about.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Server")]
+pub struct ActorFlags {
+    /// Profile of the profiles file: who asks [environment: LAKEGATE_PROFILE; default: default]
+    #[arg(long, value_name = "PROFILE")]
+    profile: Option<String>,
+    /// Address of the server [environment: LAKEGATE_URL; default: the profile's, else http://127.0.0.1:8080]
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// Profiles file [environment: LAKEGATE_CONFIG; default: ~/.config/lakegate/config.toml]
+    #[arg(long, value_name = "FILE")]
+    profiles: Option<PathBuf>,
+}
+
+impl ActorFlags {
+    /// Which server, and as whom.
+    #[must_use]
+    pub fn server(self) -> ServerFlags {
+        ServerFlags {
+            profile: self.profile,
+            url: self.url,
+            profiles: self.profiles,
+        }
+    }
+}
+
 /// The profiles file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -38,6 +38,9 @@ pub struct Statement {
     /// The declared purpose, which policies may read
     #[arg(long, value_name = "TEXT")]
     purpose: Option<String>,
+    /// Ask for this user: you see what both of you may see (needs the right to impersonate)
+    #[arg(long, value_name = "USER")]
+    on_behalf_of: Option<String>,
 }
 
 impl Statement {
@@ -72,6 +75,7 @@ impl Statement {
             workgroup: self.workgroup.clone().or(workgroup),
             parameters: self.parameters.iter().map(|text| parameter(text)).collect(),
             purpose: self.purpose.clone(),
+            on_behalf_of: self.on_behalf_of.clone(),
             limits,
             ..SubmitQuery::default()
         })

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use lakegate_openapi::error as wire;
+use lakegate_openapi::{error as wire, lake::LakeEffects};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -27,6 +27,8 @@ pub struct Refusal {
     pub error: wire::Error,
     /// What is wrong with the files of an apply.
     pub problems: Vec<Problem>,
+    /// Who would gain or lose what, if that needs an approval.
+    pub effects: Option<LakeEffects>,
 }
 
 /// One problem of an apply. Line 0: the input has no lines.
@@ -41,10 +43,12 @@ pub struct Problem {
     pub remedy: String,
 }
 
-#[derive(Deserialize)]
-struct Problems {
+#[derive(Default, Deserialize)]
+struct Details {
     #[serde(default)]
     problems: Vec<Problem>,
+    #[serde(default)]
+    effects: Option<LakeEffects>,
 }
 
 impl Refusal {
@@ -59,13 +63,12 @@ impl Refusal {
             retryable: matches!(status, 429 | 502..=504),
             location: None,
         });
-        let problems = serde_json::from_slice(body)
-            .map(|body: Problems| body.problems)
-            .unwrap_or_default();
+        let details: Details = serde_json::from_slice(body).unwrap_or_default();
         Self {
             status,
             error,
-            problems,
+            problems: details.problems,
+            effects: details.effects,
         }
     }
 }

@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use lakegate_query::connection::SecretSource;
 
 use super::environment::Environment;
+use crate::master_key::KeyPlace;
 
 /// References of the process that runs this server.
 #[derive(Clone, Debug)]
@@ -15,17 +16,23 @@ pub struct LocalSecrets {
     environment: Environment,
     /// Folders below which `file://` may point when no directory of an applied file vouches for it.
     roots: Vec<PathBuf>,
+    /// The server's own key, which no connection gets.
+    master_key: KeyPlace,
 }
 
 impl LocalSecrets {
     /// Secrets of this environment and of files below `roots`.
     #[must_use]
-    pub fn new(environment: Environment, roots: Vec<PathBuf>) -> Self {
-        Self { environment, roots }
+    pub fn new(environment: Environment, roots: Vec<PathBuf>, master_key: KeyPlace) -> Self {
+        Self {
+            environment,
+            roots,
+            master_key,
+        }
     }
 
     fn variable(&self, name: &str) -> Result<String, String> {
-        if name.starts_with("LAKEGATE__") {
+        if name.starts_with("LAKEGATE__") || self.master_key == KeyPlace::Variable(name.to_owned()) {
             return Err(format!("`env://{name}` is a setting of the server, not a secret"));
         }
         self.environment
@@ -44,9 +51,23 @@ impl LocalSecrets {
             None if self.roots.iter().any(|root| path.starts_with(root)) => path.to_owned(),
             None => return Err("the file is not below `sources.secret_roots` of the configuration".to_owned()),
         };
+        if self.is_master_key(&full) {
+            return Err("the file holds the server's own key, not a secret".to_owned());
+        }
         let text = std::fs::read_to_string(&full)
             .map_err(|error| format!("the secret's file cannot be read: {}", error.kind()))?;
         Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+    }
+}
+
+impl LocalSecrets {
+    /// However the path leads there: links are followed.
+    fn is_master_key(&self, path: &Path) -> bool {
+        let KeyPlace::File(master) = &self.master_key else {
+            return false;
+        };
+        let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        real(path) == real(master)
     }
 }
 
@@ -71,8 +92,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("key"), "s3cret\n").unwrap();
         let secrets = LocalSecrets::new(
-            Environment::of([("STORE_KEY", "k"), ("LAKEGATE__X__Y", "z")]),
+            Environment::of([("STORE_KEY", "k"), ("LAKEGATE__X__Y", "z"), ("MASTER", "m")]),
             Vec::new(),
+            KeyPlace::Variable("MASTER".to_owned()),
         );
         assert_eq!(secrets.resolve("env://STORE_KEY", None).unwrap(), "k");
         assert_eq!(secrets.resolve("file://key", Some(directory.path())).unwrap(), "s3cret");
@@ -82,5 +104,30 @@ mod tests {
         assert!(secrets.resolve("file://../key", Some(directory.path())).is_err());
         assert!(secrets.resolve("vault://a/b", None).is_err());
         assert!(secrets.resolve("literal", None).is_err());
+        assert!(secrets.resolve("env://MASTER", None).is_err());
+    }
+
+    #[test]
+    fn no_connection_gets_the_master_key() {
+        let directory = tempfile::tempdir().unwrap();
+        let master = directory.path().join("master.key");
+        std::fs::write(&master, "0f").unwrap();
+        std::fs::write(directory.path().join("password"), "p").unwrap();
+        std::os::unix::fs::symlink(&master, directory.path().join("link")).unwrap();
+        let secrets = LocalSecrets::new(
+            Environment::of([("X", "y")]),
+            vec![directory.path().to_owned()],
+            KeyPlace::File(master),
+        );
+        let file = |name: &str| format!("file://{}", directory.path().join(name).display());
+        assert_eq!(secrets.resolve(&file("password"), None).unwrap(), "p");
+        for name in ["master.key", "link"] {
+            assert!(secrets.resolve(&file(name), None).is_err(), "{name}");
+            assert!(
+                secrets
+                    .resolve(&format!("file://{name}"), Some(directory.path()))
+                    .is_err()
+            );
+        }
     }
 }

@@ -167,6 +167,24 @@ impl Settings {
         Some(value)
     }
 
+    /// A reference to a secret; a secret in its place is refused, and not shown.
+    pub(super) fn reference(&mut self, path: &'static str) -> Option<String> {
+        let read = |value: &Value| {
+            let text = value.as_str()?;
+            ["env://", "file:///"]
+                .iter()
+                .any(|scheme| text.starts_with(scheme))
+                .then(|| text.to_owned())
+        };
+        let value = self.read(
+            path,
+            "a reference such as `env://NAME` or `file:///PATH`, never the secret itself",
+            read,
+        )?;
+        self.hold_given(path, format!("{value:?}"));
+        Some(value)
+    }
+
     /// A number within a range.
     pub(super) fn number(&mut self, path: &'static str, default: u64, range: RangeInclusive<u64>) -> u64 {
         let expected = format!("a number from {} to {}", range.start(), range.end());
@@ -292,7 +310,7 @@ impl Settings {
         value
     }
 
-    fn origin(&self, path: &str) -> Origin {
+    pub(super) fn origin(&self, path: &str) -> Origin {
         self.given
             .get(path)
             .map_or(Origin::Default, |given| given.origin.clone())

@@ -1,7 +1,7 @@
 //! Which audit events are asked for?
 
 use chrono::{DateTime, Utc};
-use lakegate_catalog::audit::AuditFilter;
+use lakegate_catalog::audit::{AuditFilter, AuditOrder};
 use lakegate_openapi::audit_event as wire;
 
 use crate::{
@@ -29,9 +29,13 @@ pub fn page(desk: &Desk, parameters: &wire::ListAuditEvents) -> Result<AuditPage
         ..parameters.clone()
     };
     let scope = CursorScope::new(desk.caller(), "/v1/audit-events", &filter);
-    let before = match &parameters.cursor {
+    let cursor: Option<i64> = match &parameters.cursor {
         Some(cursor) => Some(desk.app().cursors.open(&scope, cursor)?),
         None => None,
+    };
+    let (order, before, after) = match filter.order.unwrap_or_default() {
+        wire::AuditOrder::Newest => (AuditOrder::Newest, cursor, None),
+        wire::AuditOrder::Oldest => (AuditOrder::Oldest, None, cursor),
     };
     let limit = page_limit(parameters.limit)?;
     let filter = AuditFilter {
@@ -43,6 +47,8 @@ pub fn page(desk: &Desk, parameters: &wire::ListAuditEvents) -> Result<AuditPage
         from: time("from", filter.from.as_deref())?,
         to: time("to", filter.to.as_deref())?,
         before,
+        after,
+        order,
         limit: limit + 1,
     };
     Ok(AuditPage {

@@ -58,7 +58,7 @@ pub fn patch(patch: MergePatch) -> Result<Value> {
     Ok(Value::Object(patch.0))
 }
 
-/// Is a grant one on the table itself, or on something below it: a column, a filter, a mask?
+/// Is a grant one on the table or view itself, or on something below it: a column, a filter, a mask?
 #[must_use]
 pub fn is_on_table(table: &TableName, view: &EntryView) -> bool {
     let name = table.to_string();
@@ -66,7 +66,7 @@ pub fn is_on_table(table: &TableName, view: &EntryView) -> bool {
         return false;
     };
     match (kind, resource.strip_prefix(&name)) {
-        ("table", Some(rest)) => rest.is_empty(),
+        ("table" | "view", Some(rest)) => rest.is_empty(),
         ("column" | "mask", Some(rest)) => rest.starts_with('.'),
         ("filter", Some(rest)) => rest.starts_with('/'),
         _ => false,

@@ -9,11 +9,14 @@ use crate::{
     lake::{ApplyOptions, ExportOptions, LakeInput, Source, SourceText},
 };
 
+/// A lake, how to apply it, and the digest of the gains that are approved.
+type Applying = (LakeInput, ApplyOptions, Option<String>);
+
 /// Files, or the merged maps themselves.
 ///
 /// # Errors
 /// `INVALID_REQUEST`.
-pub fn apply(body: Map<String, Value>) -> Result<(LakeInput, ApplyOptions)> {
+pub fn apply(body: Map<String, Value>) -> Result<Applying> {
     if body.contains_key("files") {
         let request: wire::ApplyLake =
             serde_json::from_value(Value::Object(body)).map_err(|error| ApiError::invalid(format!("body: {error}")))?;
@@ -30,14 +33,19 @@ pub fn apply(body: Map<String, Value>) -> Result<(LakeInput, ApplyOptions)> {
                 directory: None,
             });
         }
-        return Ok((input, options));
+        return Ok((input, options, request.approve_gains));
     }
     let mut maps = body;
+    let approved = match maps.shift_remove("approve_gains") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(digest)) => Some(digest),
+        Some(_) => return Err(ApiError::invalid("`approve_gains` must be the digest of gains")),
+    };
     let options = ApplyOptions {
         dry_run: flag(&mut maps, "dry_run")?,
         prune: flag(&mut maps, "prune")?,
     };
-    Ok((LakeInput::from_json(Value::Object(maps)), options))
+    Ok((LakeInput::from_json(Value::Object(maps)), options, approved))
 }
 
 /// What to export.
@@ -94,9 +102,12 @@ mod tests {
     #[test]
     fn a_lake_comes_as_files_or_as_maps() {
         let files = json!({"files": [{"name": "a.yaml", "text": "roles: {}"}], "lake": "x", "dry_run": true});
-        let (input, options) = apply(body(files)).unwrap();
+        let (input, options, approved) = apply(body(files)).unwrap();
+        assert_eq!(approved, None);
         assert_eq!((input.sources.len(), options.dry_run, options.prune), (2, true, false));
-        let (input, options) = apply(body(json!({"lake": "x", "roles": {"a": {}}, "prune": true}))).unwrap();
+        let maps = json!({"lake": "x", "roles": {"a": {}}, "prune": true, "approve_gains": "0a"});
+        let (input, options, approved) = apply(body(maps)).unwrap();
+        assert_eq!(approved.as_deref(), Some("0a"));
         assert_eq!((input.sources.len(), options.prune), (1, true));
         assert!(apply(body(json!({"files": [], "other": 1}))).is_err());
         assert!(apply(body(json!({"lake": "x", "dry_run": "yes"}))).is_err());

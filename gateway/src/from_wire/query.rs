@@ -24,10 +24,16 @@ pub struct QueryPage {
     pub scope: CursorScope,
 }
 
+/// Names whom the caller acts for, for clients that cannot say it in the body.
+pub const ON_BEHALF_OF: &str = "lakegate-on-behalf-of";
+
 /// A statement with everything that is said about it.
-#[must_use]
-pub fn request(body: wire::SubmitQuery) -> SubmitRequest {
-    SubmitRequest {
+///
+/// # Errors
+/// `INVALID_REQUEST` if header and body act for two users, or the header is no text.
+pub fn request(body: wire::SubmitQuery, headers: &HeaderMap) -> Result<SubmitRequest> {
+    let on_behalf_of = on_behalf_of(body.on_behalf_of, headers)?;
+    Ok(SubmitRequest {
         sql: body.sql,
         catalog: body.catalog,
         database: body.database,
@@ -36,7 +42,7 @@ pub fn request(body: wire::SubmitQuery) -> SubmitRequest {
         dialect: body.dialect,
         labels: body.labels,
         purpose: body.purpose,
-        on_behalf_of: body.on_behalf_of,
+        on_behalf_of,
         limits: RequestLimits {
             scanned_bytes: body.limits.scanned_bytes,
             rows: body.limits.rows,
@@ -44,7 +50,22 @@ pub fn request(body: wire::SubmitQuery) -> SubmitRequest {
             memory_bytes: body.limits.memory_bytes,
             timeout_ms: body.limits.timeout_ms,
         },
+    })
+}
+
+/// INVARIANT: what cannot be understood is refused: without it the caller would see more.
+fn on_behalf_of(body: Option<String>, headers: &HeaderMap) -> Result<Option<String>> {
+    let Some(value) = headers.get(ON_BEHALF_OF) else {
+        return Ok(body);
+    };
+    let named = value.to_str().ok().filter(|name| !name.is_empty());
+    let named = named.ok_or_else(|| ApiError::invalid("the header `Lakegate-On-Behalf-Of` names no user"))?;
+    if body.as_deref().is_some_and(|body| body != named) {
+        return Err(ApiError::invalid(
+            "`on_behalf_of` and the header `Lakegate-On-Behalf-Of` name two users: leave one out",
+        ));
     }
+    Ok(Some(named.to_owned()))
 }
 
 /// How long to wait for a change.

@@ -2,7 +2,10 @@
 //!
 //! The first lake that names an editable one takes it over; when that lets go of it, the built-in is back (ADR 0007).
 
+use std::collections::BTreeMap;
+
 use lakegate_catalog::{
+    Store,
     governance::Policy,
     id::ObjectId,
     identity::{Key, Role, User, Workgroup},
@@ -12,9 +15,16 @@ use lakegate_catalog::{
 use lakegate_policy::{Statement, resolve_names, split_policies};
 
 use super::{
-    draft::{Draft, Seat},
+    ATTEMPTS, ApplyError,
+    change::{self, ChangeKind},
+    commit::commit,
+    draft::{Draft, Seat, Writer},
     entry::Names,
+    finish,
+    judge::Judge,
+    moved,
     problem::{Place, Problem, ProblemCode},
+    snapshot,
 };
 
 /// Name of the role, and of the user in it.
@@ -23,6 +33,50 @@ pub const ADMIN: &str = "admin";
 pub const PRIMARY: &str = "primary";
 
 const POLICIES: &str = include_str!("builtins.cedar");
+
+/// What the built-ins are after a start.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Builtins {
+    /// Epoch from now on.
+    pub version: i64,
+    /// The given key was stored; otherwise key `admin` was there already.
+    pub key_stored: bool,
+}
+
+/// Makes sure that the built-ins are there. `admin_key`: HMAC (`auth::api_key::hmac_hex`) of a key for the user `admin`, to be
+/// stored as key `admin` unless there is one.
+///
+/// # Errors
+/// When the store cannot be used.
+pub async fn ensure_builtins(store: &Store, admin_key: Option<&str>) -> Result<Builtins, ApplyError> {
+    for _ in 0..ATTEMPTS {
+        let snapshot = snapshot(store).await?;
+        let version = snapshot.version;
+        let mut draft = Draft::new(snapshot, BTreeMap::new(), Writer::Builtin);
+        write(&mut draft, admin_key);
+        finish(&mut draft)?;
+        let difference = change::difference(&draft);
+        if difference.puts.is_empty() {
+            return Ok(Builtins {
+                version,
+                key_stored: false,
+            });
+        }
+        let key_stored = difference
+            .changes
+            .iter()
+            .any(|change| change.kind == Kind::Key && change.change == ChangeKind::Created);
+        if let Some(version) = commit(store, (None, &Judge::Operator), version, difference).await? {
+            return Ok(Builtins { version, key_stored });
+        }
+    }
+    Err(moved())
+}
+
+/// Is it a policy that every data directory begins with?
+pub(super) fn is_policy(name: &str) -> bool {
+    statement(name).is_some()
+}
 
 /// Is it the server's own, which no lake and no caller redefines?
 pub(crate) fn is_fixed(kind: Kind, name: &str) -> bool {

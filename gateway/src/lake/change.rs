@@ -12,7 +12,7 @@ use lakegate_catalog::{
     id::ObjectId,
     identity::{Grant, Key, Role, User, Workgroup},
     object::{BUILTIN_LAKE, Kind, LOCAL_LAKE, Noun, Stored},
-    relation::{Catalog, Database, Partition, Table},
+    relation::{Catalog, Database, Partition, Table, View},
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -22,6 +22,7 @@ use super::{
     draft::{Draft, Slot, Writer},
     entry::Picture,
     export::ungoverned,
+    gains::Approval,
     model::Canonical,
 };
 
@@ -67,6 +68,8 @@ pub(crate) struct Difference {
     pub changes: Vec<Change>,
     pub puts: Vec<Put>,
     pub deletes: Vec<Delete>,
+    /// Gains that somebody has approved.
+    pub approval: Option<Approval>,
 }
 
 /// What of a stored lake is deleted when the files no longer name it.
@@ -90,7 +93,8 @@ pub(crate) fn prune(draft: &mut Draft) {
         )*};
     }
     prune!(
-        Connection, Catalog, Database, Table, TagKey, DataFilter, ColumnMask, Policy, Role, User, Grant, Workgroup, Key
+        Connection, Catalog, Database, Table, View, TagKey, DataFilter, ColumnMask, Policy, Role, User, Grant,
+        Workgroup, Key
     );
     drop_discovered(draft);
     draft.reindex();
@@ -150,6 +154,7 @@ pub(crate) fn difference(draft: &Draft) -> Difference {
     found.kind::<Catalog, _>(|one| after.catalog(one), |one| before.catalog(one));
     found.kind::<Database, _>(|one| after.database(one), |one| before.database(one));
     found.kind::<Table, _>(|one| after.table(one), |one| before.table(one));
+    found.kind::<View, _>(|one| after.view(one), |one| before.view(one));
     found.partitions();
     found.kind::<TagKey, _>(|one| after.tag(one), |one| before.tag(one));
     found.kind::<DataFilter, _>(|one| after.filter(one), |one| before.filter(one));
@@ -293,6 +298,7 @@ fn hidden_field(kind: Kind, lake: bool) -> &'static str {
         Kind::DataFilter => "reads",
         Kind::Key => "secret",
         Kind::Table => "source",
+        Kind::View => "columns",
         _ => "references",
     }
 }

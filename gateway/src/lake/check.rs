@@ -3,8 +3,11 @@
 //! An entry equal to what is stored is not checked again, so a source that is down never stops a second apply.
 
 mod discovered;
+mod filter_body;
 mod governance;
 mod grants;
+pub(super) mod mappings;
+mod masks;
 mod partitions;
 mod people;
 mod policies;
@@ -12,6 +15,7 @@ mod sources;
 mod table_columns;
 mod tables;
 pub(super) mod usage;
+pub(super) mod views;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -43,6 +47,8 @@ pub(crate) struct CheckContext<'a> {
     pub operator: bool,
     /// Name of who applies: the grantor of grants.
     pub principal: &'a str,
+    /// Id of the user who applies; `None`: the server itself.
+    pub user: Option<&'a ObjectId>,
     /// File name → its absolute directory.
     pub directories: &'a BTreeMap<String, PathBuf>,
     /// What the applier may do.
@@ -67,8 +73,10 @@ pub(crate) async fn check(cx: &CheckContext<'_>, draft: &mut Draft, lake: &Lake)
         tables::table(cx, draft, lake, table).await;
     }
     draft.reindex();
+    views::views(cx, draft, &lake.views).await;
+    draft.reindex();
     governance::filters(cx, draft, &lake.filters);
-    governance::masks(cx, draft, &lake.masks);
+    masks::masks(cx, draft, &lake.masks);
     draft.reindex();
     grants::grants(cx, draft, &lake.grants);
     people::keys(cx, draft, &lake.keys);
@@ -81,27 +89,43 @@ pub(crate) async fn check(cx: &CheckContext<'_>, draft: &mut Draft, lake: &Lake)
 /// another column, which no policy protects.
 pub(crate) fn governed_columns_stay(judge: &Judge<'_>, draft: &mut Draft) {
     let mut broken = Vec::new();
-    for before in &draft.before.tables {
-        let Some(after) = draft.after.tables.iter().find(|table| table.id == before.id) else {
-            continue;
-        };
-        let kept = |id: &ObjectId| after.body.columns.iter().any(|column| column.id == *id);
-        for column in before.body.columns.iter().filter(|column| !kept(&column.id)) {
-            for (what, user) in draft.after.users_of_column(&before.id, &column.id) {
+    let tables = draft.before.tables.iter().map(|before| {
+        let after = draft.after.tables.iter().find(|table| table.id == before.id);
+        (
+            Kind::Table,
+            &before.id,
+            &before.body.columns,
+            after.map(|after| &after.body.columns),
+        )
+    });
+    let views = draft.before.views.iter().map(|before| {
+        let after = draft.after.views.iter().find(|view| view.id == before.id);
+        (
+            Kind::View,
+            &before.id,
+            &before.body.columns,
+            after.map(|after| &after.body.columns),
+        )
+    });
+    for (kind, id, before, after) in tables.chain(views) {
+        let Some(after) = after else { continue };
+        let kept = |id: &ObjectId| after.iter().any(|column| column.id == *id);
+        for column in before.iter().filter(|column| !kept(&column.id)) {
+            for (what, user) in draft.after.users_of_column(id, &column.id) {
                 let named = judge.may(Action::ManagePolicy, &ObjectRef::policy_store());
                 let user = if named {
                     format!("{what} `{user}`")
                 } else {
                     "a policy".to_owned()
                 };
-                broken.push((before.id.clone(), column.name.clone(), user));
+                broken.push(((kind, id.clone()), column.name.clone(), user));
             }
         }
     }
-    for (table, column, user) in broken {
+    for (relation, column, user) in broken {
         let place = draft
             .places
-            .get(&(Kind::Table, table))
+            .get(&relation)
             .cloned()
             .unwrap_or_else(|| Place::of_input("lake"));
         let message = format!("column `{column}` is used by {user}");

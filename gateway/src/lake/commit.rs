@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use chrono::Utc;
-use lakegate_catalog::{Store, StoreError, audit::AuditEvent, change::ChangeSet};
+use lakegate_catalog::{Store, StoreError, audit::AuditEvent, change::ChangeSet, id::ObjectId, object::Kind};
 use lakegate_query::context::Caller;
 
 use super::{
     ApplyError,
     change::{Change, ChangeKind, Difference},
+    gains::Approval,
     judge::Judge,
     problem::{Place, Problem, ProblemCode},
 };
@@ -25,7 +26,13 @@ pub(super) async fn commit(
         .changes
         .iter()
         .filter(|change| change.change != ChangeKind::Unchanged);
-    let audit = changed.map(|change| event(caller, change, version)).collect();
+    let mut audit: Vec<AuditEvent> = changed.map(|change| event(caller, change, version)).collect();
+    audit.extend(
+        difference
+            .approval
+            .iter()
+            .map(|approval| approved(caller, approval, version)),
+    );
     let set = ChangeSet {
         expected_version: Some(version),
         puts: difference.puts,
@@ -74,6 +81,26 @@ pub(super) async fn record_refusals<'a>(
     };
     let events: Vec<AuditEvent> = refused.map(denied).collect();
     store.append_audit(&events).await.map_err(|error| store_problem(&error))
+}
+
+/// That somebody has approved what others gain.
+fn approved(caller: Option<&Caller>, approval: &Approval, version: i64) -> AuditEvent {
+    let change = Change {
+        kind: Kind::Policy,
+        name: String::new(),
+        change: ChangeKind::Updated,
+        fields: Vec::new(),
+        id: ObjectId::from_stored("default"),
+    };
+    AuditEvent {
+        action: "approve-gains".to_owned(),
+        resource: "policy-store:default".to_owned(),
+        details: BTreeMap::from([
+            ("digest".to_owned(), approval.digest.clone()),
+            ("gains".to_owned(), approval.gains.to_string()),
+        ]),
+        ..event(caller, &change, version)
+    }
 }
 
 /// Names of changed fields, never values.

@@ -14,7 +14,7 @@ use lakegate_catalog::{
     id::ObjectId,
     identity::{Grant, Key, Role, User, Workgroup},
     object::{BUILTIN_LAKE, Kind, LOCAL_LAKE, Noun, Stored},
-    relation::{Catalog, Database, Table},
+    relation::{Catalog, Database, Table, View},
     snapshot::{Partitions, Snapshot},
 };
 
@@ -98,6 +98,7 @@ slots! {
     Table: tables,
     TagKey: tags,
     User: users,
+    View: views,
     Workgroup: workgroups,
 }
 
@@ -263,7 +264,8 @@ impl Draft {
         };
         !self.problems.is_empty()
             && self.declared.iter().any(|(kind, declared)| {
-                let container = matches!(kind, Kind::Catalog | Kind::Database | Kind::Table) && below(declared);
+                let container =
+                    matches!(kind, Kind::Catalog | Kind::Database | Kind::Table | Kind::View) && below(declared);
                 let itself = kind.entity_type() == Some(entity_type) && *declared == name;
                 (itself || container) && broken(*kind, declared)
             })
@@ -306,6 +308,7 @@ pub(crate) fn copy(snapshot: &Snapshot) -> Snapshot {
         grants: snapshot.grants.clone(),
         workgroups: snapshot.workgroups.clone(),
         keys: snapshot.keys.clone(),
+        mask_key: snapshot.mask_key.clone(),
         index: Default::default(),
     }
 }

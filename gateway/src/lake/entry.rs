@@ -9,7 +9,10 @@ use lakegate_catalog::{
     identity::{Grant, Grantee, Key, Role, User, Workgroup},
     name::{quoted, split_name},
     object::Stored,
-    relation::{AbsentPolicyColumns, Catalog, Column, Database, Partition, PartitionMode, Table, TableFormat},
+    relation::{
+        AbsentPolicyColumns, Catalog, Column, Database, Partition, PartitionMode, Table, TableFormat, View,
+        ViewSecurity,
+    },
     snapshot::{Partitions, Snapshot},
 };
 pub use lakegate_query::entities::Names;
@@ -17,8 +20,8 @@ use serde_json::Value;
 
 use super::model::{
     CatalogEntry, ColumnEntry, ColumnsEntry, ConnectionEntry, DatabaseEntry, FilterEntry, GrantEntry, InferWord,
-    KeyEntry, MaskEntry, PartitionEntry, PartitionWord, PartitionsEntry, PolicyEntry, RoleEntry, TableEntry, TagEntry,
-    UserEntry, WorkgroupEntry,
+    KeyEntry, MaskEntry, PartitionEntry, PartitionWord, PartitionsEntry, PolicyEntry, RoleEntry, SecurityEntry,
+    TableEntry, TagEntry, UserEntry, ViewColumnEntry, ViewEntry, WorkgroupEntry,
 };
 
 /// A snapshot with the partitions that an entry of a table needs.
@@ -87,6 +90,28 @@ impl Picture<'_> {
         }
     }
 
+    pub(crate) fn view(&self, stored: &Stored<View>) -> ViewEntry {
+        let body = &stored.body;
+        let column = |column: &Column| ViewColumnEntry {
+            name: column.name.clone(),
+            comment: column.comment.clone(),
+            tags: column.tags.clone(),
+        };
+        ViewEntry {
+            sql: body.sql.clone(),
+            security: match &body.security {
+                ViewSecurity::Invoker => SecurityEntry::default(),
+                ViewSecurity::Definer(user) => SecurityEntry::Definer {
+                    definer: format!("user:{}", self.single("User", user)),
+                },
+            },
+            columns: body.columns.iter().map(column).collect(),
+            comment: body.comment.clone(),
+            owner: self.owner(body.owner.as_ref()),
+            tags: body.tags.clone(),
+        }
+    }
+
     fn partitions(&self, table: &Stored<Table>) -> Option<PartitionsEntry> {
         match table.body.partitions {
             PartitionMode::None => None,
@@ -110,7 +135,7 @@ impl Picture<'_> {
         let table = stored
             .parent
             .as_ref()
-            .map(|table| self.name("Table", table))
+            .map(|table| self.relation(table))
             .unwrap_or_default();
         let names = |ids: &[ObjectId]| Some(ids.iter().map(|id| self.column_path(&table, id)).collect());
         let (columns, except) = match &body.columns {
@@ -118,11 +143,24 @@ impl Picture<'_> {
             FilterColumns::Include(ids) => (names(ids), None),
             FilterColumns::Except(ids) => (None, names(ids)),
         };
+        let cedar = body.resolved.as_deref().map(|resolved| {
+            let shown = lakegate_policy::show_condition(resolved, &Names(self.snapshot));
+            shown.unwrap_or_else(|_| body.body.clone())
+        });
         FilterEntry {
-            condition: body.body.clone(),
+            condition: if cedar.is_none() {
+                body.body.clone()
+            } else {
+                String::new()
+            },
+            cedar,
             columns,
             except,
             restrictive: body.restrictive,
+            publisher: body
+                .publisher
+                .as_ref()
+                .map(|user| format!("user:{}", self.name("User", user))),
         }
     }
 
@@ -130,6 +168,7 @@ impl Picture<'_> {
         MaskEntry {
             func: stored.body.func.clone(),
             rank: stored.body.rank,
+            domain: stored.body.domain.clone(),
         }
     }
 
@@ -221,6 +260,16 @@ impl Picture<'_> {
         self.snapshot
             .name_of(entity_type, id.as_str())
             .unwrap_or_else(|| id.to_string())
+    }
+
+    /// Name of a table or view, or its id if it is gone.
+    pub(crate) fn relation(&self, id: &ObjectId) -> String {
+        let entity = if self.snapshot.view(id).is_some() {
+            "View"
+        } else {
+            "Table"
+        };
+        self.name(entity, id)
     }
 
     /// The name of something that nothing is above: without quotes, which it needs only inside a dotted name.

@@ -8,7 +8,7 @@ use lakegate_catalog::{
     id::ObjectId,
     identity::{Grant, Key, Role, User, Workgroup},
     object::{BUILTIN_LAKE, Kind, LOCAL_LAKE, Stored},
-    relation::{Catalog, Column, Database, Table},
+    relation::{Catalog, Column, Database, Table, View},
     snapshot::Snapshot,
 };
 use serde_json::{Map, Value, json};
@@ -113,7 +113,7 @@ fn only_lake(snapshot: &Snapshot) -> String {
     macro_rules! lakes {
         ($($field:ident)*) => {$( names.extend(snapshot.$field.iter().map(|object| object.lake.as_str())); )*};
     }
-    lakes!(connections catalogs databases tables tags data_filters column_masks policies roles users grants workgroups keys);
+    lakes!(connections catalogs databases tables views tags data_filters column_masks policies roles users grants workgroups keys);
     names.retain(|name| ![LOCAL_LAKE, BUILTIN_LAKE].contains(name));
     names.sort_unstable();
     names.dedup();
@@ -158,7 +158,9 @@ impl<'a> Exporter<'a> {
                 .filter(|(name, entry)| !(discovered(name) && *entry == json!({})))
                 .collect(),
         );
-        add("tables", self.tables());
+        let (tables, views) = self.relations();
+        add("tables", tables);
+        add("views", views);
         add("tags", self.named(|one| picture.tag(one)));
         add("roles", self.named(|one| picture.role(one)));
         add("users", self.named(|one| picture.user(one)));
@@ -194,7 +196,7 @@ impl<'a> Exporter<'a> {
                 names.extend(self.owned::<$noun>().map(|one| self.name(one)));
             )*};
         }
-        note!(Connection Catalog Database Table TagKey DataFilter ColumnMask Policy Role User Grant Workgroup Key);
+        note!(Connection Catalog Database Table View TagKey DataFilter ColumnMask Policy Role User Grant Workgroup Key);
         let missing = |message: String, remedy: &str| {
             let place = Place::of_input("request");
             Problem::new(ProblemCode::NotFound, &place, message, remedy)
@@ -221,7 +223,7 @@ impl<'a> Exporter<'a> {
         if problems.is_empty() {
             Ok(())
         } else {
-            Err(ApplyError { problems })
+            Err(ApplyError::of(problems))
         }
     }
 
@@ -270,10 +272,11 @@ impl<'a> Exporter<'a> {
             .collect()
     }
 
-    /// Tables with their filters and masks. A table of another lake stands only for those of this one.
-    fn tables(&self) -> BTreeMap<String, Value> {
+    /// Tables and views with their filters and masks. Those of another lake stand only for the filters and masks of this one.
+    fn relations(&self) -> (BTreeMap<String, Value>, BTreeMap<String, Value>) {
         let picture = self.picture;
         let mut tables: BTreeMap<String, Value> = BTreeMap::new();
+        let mut views: BTreeMap<String, Value> = self.named(|one: &Stored<View>| picture.view(one));
         let live = |table: &&Stored<Table>| table.body.remote.as_ref().is_none_or(|remote| !remote.retired);
         for table in self.chosen::<Table>().filter(live) {
             let entry = if ungoverned(table) {
@@ -284,29 +287,38 @@ impl<'a> Exporter<'a> {
             tables.insert(name_of(picture.snapshot, Kind::Table, table), to_value(entry));
         }
         for filter in self.chosen::<DataFilter>() {
-            let Some(table) = filter
-                .parent
-                .as_ref()
-                .and_then(|table| picture.snapshot.name_of("Table", table.as_str()))
-            else {
+            let Some((relation, view)) = filter.parent.as_ref().and_then(|id| self.relation(id)) else {
                 continue;
             };
-            let entry = tables.entry(table).or_insert_with(|| json!({}));
+            let section = if view { &mut views } else { &mut tables };
+            let entry = section.entry(relation).or_insert_with(|| json!({}));
             put(entry, &["filters", &filter.name], to_value(picture.filter(filter)));
         }
         for mask in self.chosen::<ColumnMask>() {
-            let Some(table) = picture.snapshot.name_of("Table", mask.body.table.as_str()) else {
+            let Some((relation, view)) = self.relation(&mask.body.table) else {
                 continue;
             };
-            let Some(column) = mask.parent.as_ref().map(|column| picture.column_path(&table, column)) else {
+            let Some(column) = mask
+                .parent
+                .as_ref()
+                .map(|column| picture.column_path(&relation, column))
+            else {
                 continue;
             };
-            let entry = tables.entry(table).or_insert_with(|| json!({}));
+            let section = if view { &mut views } else { &mut tables };
+            let entry = section.entry(relation).or_insert_with(|| json!({}));
             put(entry, &["masks", &column, &mask.name], to_value(picture.mask(mask)));
         }
         // Found, and nobody said anything about it.
         tables.retain(|_, entry| *entry != json!({}));
-        tables
+        (tables, views)
+    }
+
+    /// The name of a table or view, and whether it is a view.
+    fn relation(&self, id: &ObjectId) -> Option<(String, bool)> {
+        let snapshot = self.picture.snapshot;
+        let table = snapshot.name_of("Table", id.as_str()).map(|name| (name, false));
+        table.or_else(|| snapshot.name_of("View", id.as_str()).map(|name| (name, true)))
     }
 
     /// Grants of one receiver on one object are one entry.

@@ -24,11 +24,7 @@ const fn needed(name: &'static str, shape: Shape, doc: &'static str) -> Key {
 
 const TAGS: Shape = Shape::Map(&Shape::Text);
 const NAMES: Shape = Shape::List(&Shape::Text);
-const DOMAIN: Key = key(
-    "domain",
-    Shape::Later("a hash `domain` of a mask"),
-    "columns with one domain hash alike",
-);
+const DOMAIN: Key = key("domain", Shape::Text, "columns with one domain hash alike");
 
 /// Top level: sections, each a map from name to entry (but `lake` and `grants`).
 pub const LAKE: &[Key] = &[
@@ -168,7 +164,11 @@ pub const TABLE: Shape = Shape::Record(&[
 /// An entry of a table's `filters`.
 pub const FILTER: Shape = Shape::Record(&[
     key("where", Shape::Text, "SQL condition that a visible row satisfies"),
-    key("cedar", Shape::Later("a Cedar body of a row filter"), "Cedar condition"),
+    key(
+        "cedar",
+        Shape::Text,
+        "the same in Cedar, instead of `where`: `when { … }`, perhaps `unless { … }`",
+    ),
     key(
         "columns",
         NAMES,
@@ -176,6 +176,11 @@ pub const FILTER: Shape = Shape::Record(&[
     ),
     key("except", NAMES, "all columns but these"),
     key("restrictive", Shape::Boolean, "binds everybody, without a grant"),
+    key(
+        "publisher",
+        Shape::Text,
+        "`user:NAME`: with whose rights a mapping in `where` is read; who applies if not given",
+    ),
 ]);
 
 /// An entry below a column of a table's `masks`.
@@ -183,7 +188,7 @@ pub const MASK: Shape = Shape::Record(&[
     needed(
         "func",
         Shape::Text,
-        "name after Iceberg's ReadRestrictions, such as `show-last-4`",
+        "name after Iceberg's ReadRestrictions, such as `show-last-4`, or ours: `hmac-sha-256`, `keep(4, right)`, `bucket(100)`, `constant('n/a')`",
     ),
     needed(
         "rank",
@@ -193,8 +198,41 @@ pub const MASK: Shape = Shape::Record(&[
     DOMAIN,
 ]);
 
+const VIEW_COLUMN: Shape = Shape::Record(&[
+    needed("name", Shape::Text, "name of the column, as `sql` gives it"),
+    key("comment", Shape::Text, "for people"),
+    key("tags", TAGS, "tag key to value"),
+]);
+
+const DEFINER: Shape = Shape::Record(&[needed("definer", Shape::Text, "`user:NAME`")]);
+
 /// An entry of `views`.
-pub const VIEW: Shape = Shape::Later("a view");
+pub const VIEW: Shape = Shape::Record(&[
+    needed(
+        "sql",
+        Shape::Text,
+        "one query; names without a catalog belong to the view's own database",
+    ),
+    key(
+        "security",
+        Shape::Either(&[Shape::Choice(&["invoker"], &[]), DEFINER]),
+        "whose rights it reads with: `invoker`, or `{definer: \"user:NAME\"}`; `invoker` if not given",
+    ),
+    key(
+        "columns",
+        Shape::List(&VIEW_COLUMN),
+        "columns that have tags or a comment of their own",
+    ),
+    key("comment", Shape::Text, "for people"),
+    key("owner", Shape::Text, "`role:NAME`; `role:admin` if not given"),
+    key("tags", TAGS, "tag key to value"),
+    key("filters", Shape::Map(&FILTER), "row filters, by name"),
+    key(
+        "masks",
+        Shape::Map(&Shape::Map(&MASK)),
+        "column (dotted path) to mask name to mask",
+    ),
+]);
 
 /// An entry of `tags`.
 pub const TAG: Shape = Shape::Record(&[

@@ -202,7 +202,7 @@ fn holds(governor: &Governor, caller: &Caller, request: &RequestContext, right: 
     }
     let context = GrantContext {
         request: request.clone(),
-        privilege: "select".to_owned(),
+        privilege: Action::Select.name().to_owned(),
         grantee_role: None,
         with_grant_option: false,
         expires: None,

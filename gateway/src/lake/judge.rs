@@ -5,18 +5,25 @@
 
 use std::sync::Arc;
 
-use lakegate_catalog::{id::ObjectId, object::Kind, snapshot::Snapshot};
-use lakegate_policy::{Action, GrantContext, RequestContext};
+use lakegate_catalog::{
+    id::ObjectId,
+    identity::{GrantObject, PassedOn},
+    object::Kind,
+    relation::Column,
+    snapshot::{Snapshot, TablePath},
+};
+use lakegate_policy::{Action, RequestContext};
 use lakegate_query::{
     context::{Caller, request_context},
     entities::{Governor, ObjectRef},
+    metadata::visible::Viewer,
 };
 
 use super::{
     Applier,
     change::{Change, ChangeKind},
     draft::Draft,
-    permission,
+    grant_option, permission,
     problem::Place,
     resource,
 };
@@ -73,24 +80,18 @@ impl<'a> Judge<'a> {
 
     /// May the applier grant this?
     pub(crate) fn may_grant(&self, wish: GrantWish<'_>, object: &ObjectRef) -> bool {
-        let Self::Caller {
-            caller,
-            governor,
-            request,
-        } = self
-        else {
+        let Self::Caller { caller, governor, .. } = self else {
             return true;
         };
-        let context = GrantContext {
-            request: request.as_ref().clone(),
-            privilege: wish.privilege.to_owned(),
-            grantee_role: wish.grantee_role.map(ToString::to_string),
-            with_grant_option: wish.with_grant_option,
-            expires: wish.expires_ms,
-        };
-        governor
-            .decide_grant(caller, &context, Action::Grant, object)
-            .is_allowed()
+        grant_option::permitted(governor, caller, (Action::Grant, wish), object)
+    }
+
+    /// May the applier pass this on by a grant of their own? Which one?
+    pub(crate) fn passing_on(&self, wish: GrantWish<'_>, object: &GrantObject) -> Option<PassedOn> {
+        match self {
+            Self::Operator => None,
+            Self::Caller { caller, governor, .. } => grant_option::passing_on(governor, caller, wish, object),
+        }
     }
 
     /// May the applier read the entry of this object?
@@ -117,6 +118,25 @@ impl<'a> Judge<'a> {
         match self {
             Self::Operator => None,
             Self::Caller { governor, .. } => Some(governor.snapshot()),
+        }
+    }
+
+    /// The columns of a stored relation that the applier may know; `None`: not even the relation.
+    pub(crate) fn columns(&self, path: &TablePath) -> Option<Vec<Column>> {
+        match self {
+            Self::Operator => Some(path.table.body.columns.clone()),
+            Self::Caller { caller, governor, .. } => Viewer::new(governor, caller).columns(path),
+        }
+    }
+
+    /// May the object be written into a lake of the applier's? A view only with its text.
+    pub(crate) fn exports(&self, kind: Kind, id: &ObjectId) -> bool {
+        match self {
+            Self::Caller { caller, governor, .. } if kind == Kind::View => governor
+                .snapshot()
+                .view(id)
+                .is_some_and(|view| Viewer::new(governor, caller).definition(view).is_some()),
+            _ => true,
         }
     }
 

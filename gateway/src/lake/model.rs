@@ -2,6 +2,8 @@
 //!
 //! Two entries are equal if they mean the same: sets are sorted, types respelled, defaults left out.
 
+mod view;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
@@ -9,6 +11,7 @@ use lakegate_catalog::object::Kind;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
+pub use self::view::{InvokerWord, SecurityEntry, ViewColumnEntry, ViewEntry};
 use super::{entry::unquoted, node::Node, problem::Place};
 
 /// Entry of a connection.
@@ -135,14 +138,19 @@ pub struct TableEntry {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct FilterEntry {
-    #[serde(rename = "where")]
+    /// SQL; empty if the body is in Cedar.
+    #[serde(rename = "where", skip_serializing_if = "String::is_empty")]
     pub condition: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cedar: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub except: Option<Vec<String>>,
     #[serde(skip_serializing_if = "is_false")]
     pub restrictive: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publisher: Option<String>,
 }
 
 /// Entry of a column mask.
@@ -151,6 +159,8 @@ pub struct FilterEntry {
 pub struct MaskEntry {
     pub func: String,
     pub rank: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
 }
 
 /// Entry of a tag key.
@@ -317,6 +327,7 @@ pub struct Lake {
     pub catalogs: Vec<Entry<CatalogEntry>>,
     pub databases: Vec<Entry<DatabaseEntry>>,
     pub tables: Vec<Entry<TableEntry>>,
+    pub views: Vec<Entry<ViewEntry>>,
     pub filters: Vec<FilterOf>,
     pub masks: Vec<MaskOf>,
     pub tags: Vec<Entry<TagEntry>>,

@@ -3,6 +3,8 @@
 //! Decided under the catalog as it is stored now: nothing in a lake can give its own applier a right. What is made inside
 //! something that the same lake makes needs no more than that.
 
+mod view;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -15,7 +17,7 @@ use lakegate_catalog::{
     relation::{Database, Table},
     snapshot::Snapshot,
 };
-use lakegate_policy::{Action, GrantContext, RequestContext};
+use lakegate_policy::{Action, RequestContext};
 use lakegate_query::{
     context::{Caller, request_context},
     entities::{Governor, ObjectRef},
@@ -24,6 +26,7 @@ use lakegate_query::{
 use super::{
     change::{Change, ChangeKind, Difference},
     draft::{Draft, Slot},
+    grant_option,
     handout::{Handout, own_roles, raises_itself},
     problem::{Place, Problem, ProblemCode},
 };
@@ -84,6 +87,9 @@ pub(crate) fn refused(
         } else if grants_itself(draft, change, caller) {
             let message = "nobody grants to themselves or to a role of theirs";
             refuse(message, "ask somebody else who may grant it", &place);
+        } else if comes_back(draft, change, governor) {
+            let message = "nobody passes a grant on to somebody through whom they have it";
+            refuse(message, "grant it to somebody else", &place);
         } else if raises_itself(draft, change, caller) {
             let message = "nobody changes their own roles, attributes, clearance or kind, or a role of theirs";
             refuse(message, "ask somebody else who manages identities", &place);
@@ -167,21 +173,26 @@ fn permits(governor: &Governor, caller: &Caller, request: &RequestContext, need:
     match &need.grant {
         None => governor.decide(caller, request, need.action, &need.object).is_allowed(),
         Some(grant) => {
-            let context = GrantContext {
-                request: request.clone(),
-                privilege: grant.privilege.clone(),
-                grantee_role: match &grant.to {
-                    Grantee::Role(id) => Some(id.to_string()),
-                    Grantee::User(_) => None,
-                },
-                with_grant_option: grant.with_grant_option,
-                expires: grant.expires.map(|end| end.timestamp_millis()),
+            let wish = grant_option::wish(grant);
+            let passed_on = || match need.action {
+                // Who passed it on takes it back.
+                Action::Revoke => grant.passed_on.as_ref().is_some_and(|passed| passed.by == caller.user),
+                _ => {
+                    grant.passed_on.is_some()
+                        && grant.passed_on == grant_option::passing_on(governor, caller, wish, &grant.object)
+                }
             };
-            governor
-                .decide_grant(caller, &context, need.action, &need.object)
-                .is_allowed()
+            passed_on()
+                || (grant.passed_on.is_none() || need.action == Action::Revoke)
+                    && grant_option::permitted(governor, caller, (need.action, wish), &need.object)
         }
     }
+}
+
+fn comes_back(draft: &Draft, change: &Change, governor: &Governor) -> bool {
+    change.kind == Kind::Grant
+        && change.change != ChangeKind::Deleted
+        && find::<Grant>(&draft.after, &change.id).is_some_and(|grant| grant_option::comes_back(governor, &grant))
 }
 
 fn grants_itself(draft: &Draft, change: &Change, caller: &Caller) -> bool {
@@ -220,8 +231,7 @@ fn needs(draft: &Draft, change: &Change, caller: &Caller) -> Vec<Need> {
         Kind::Database => database(draft, change),
         Kind::Table => table(draft, change),
         Kind::Partition => partition(draft, change),
-        // Not made here.
-        Kind::View => vec![Need::new(Action::Alter, ObjectRef::new("View", id))],
+        Kind::View => view::needs(draft, change, caller),
     }
 }
 

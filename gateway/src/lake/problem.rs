@@ -52,6 +52,8 @@ pub enum ProblemCode {
     NotFound,
     /// Visible, but the caller may not change it.
     AccessDenied,
+    /// The change lets somebody see or do more, and nobody has approved that.
+    GainsUnapproved,
     /// The version named in `If-Match` is stale.
     StaleVersion,
     /// A source that the entry needs cannot be reached.
@@ -73,6 +75,7 @@ impl ProblemCode {
             Self::AlreadyExists => "ALREADY_EXISTS",
             Self::NotFound => "NOT_FOUND",
             Self::AccessDenied => "ACCESS_DENIED",
+            Self::GainsUnapproved => "GAINS_NEED_APPROVAL",
             Self::StaleVersion => "STALE_VERSION",
             Self::SourceUnavailable => "SOURCE_UNAVAILABLE",
             Self::StoreUnavailable => "STORE_UNAVAILABLE",

@@ -5,6 +5,7 @@ use lakegate_policy::split_policies;
 use serde_json::Value;
 
 use super::{
+    filter_body::one_body,
     format::{FILTER, LAKE, MASK},
     input::{LakeInput, SourceText},
     model::{Canonical, Entry, FilterEntry, FilterOf, Lake, MaskEntry, MaskOf, PolicyEntry},
@@ -172,8 +173,8 @@ fn name(lake: &mut Lake, node: &Node, problems: &mut Problems) {
 pub(crate) fn named(lake: &mut Lake, section: &str, shape: &Shape, member: &Member, problems: &mut Problems) {
     let node = empty_map(&member.value);
     let what = format!("`{}`", member.key);
-    if section == "tables" {
-        return table(lake, member, &node, shape, problems);
+    if ["tables", "views"].contains(&section) {
+        return relation(lake, (section, shape), member, &node, problems);
     }
     if !conform(&node, shape, &what, problems) {
         return;
@@ -216,8 +217,8 @@ pub(crate) fn named(lake: &mut Lake, section: &str, shape: &Shape, member: &Memb
     }
 }
 
-/// A table, and its filters and masks as entries of their own: one bad filter does not hide what is wrong elsewhere.
-fn table(lake: &mut Lake, member: &Member, node: &Node, shape: &Shape, problems: &mut Problems) {
+/// A table or view, and its filters and masks as entries of their own: one bad filter does not hide what is wrong elsewhere.
+fn relation(lake: &mut Lake, (kind, shape): (&str, &Shape), member: &Member, node: &Node, problems: &mut Problems) {
     let (below, own): (Vec<&Member>, Vec<&Member>) = node
         .members()
         .partition(|member| ["filters", "masks"].contains(&member.key.as_str()));
@@ -239,8 +240,14 @@ fn table(lake: &mut Lake, member: &Member, node: &Node, shape: &Shape, problems:
         }
     }
     if conform(&own, shape, &format!("`{}`", member.key), problems) {
-        let new = entry(&member.key, &member.place, &own, problems);
-        add(lake, Kind::Table, |lake| &mut lake.tables, new, problems);
+        let (name, place) = (member.key.as_str(), &member.place);
+        if kind == "views" {
+            let new = entry(name, place, &own, problems);
+            add(lake, Kind::View, |lake| &mut lake.views, new, problems);
+        } else {
+            let new = entry(name, place, &own, problems);
+            add(lake, Kind::Table, |lake| &mut lake.tables, new, problems);
+        }
     }
 }
 
@@ -254,10 +261,8 @@ fn filters(lake: &mut Lake, table: &str, node: &Node, problems: &mut Problems) {
         if !conform(&body, &FILTER, &format!("filter `{}`", filter.key), problems) {
             continue;
         }
-        if body.get("where").is_none() {
-            let message = format!("filter `{}` lacks `where`", filter.key);
-            let remedy = "add `where`: the condition that a visible row satisfies";
-            problems.push(Problem::invalid(&filter.place, message, remedy));
+        if let Some(problem) = one_body(&filter.key, &filter.place, &body) {
+            problems.push(problem);
             continue;
         }
         if let Some(filter) = entry::<FilterEntry>(&filter.key, &filter.place, &body, problems) {

@@ -12,7 +12,7 @@ use lakegate_catalog::{
     id::ObjectId,
     identity::{Grant, Key, Role, User, Workgroup},
     object::{BUILTIN_LAKE, Kind, Stored},
-    relation::{Catalog, Database, Table},
+    relation::{Catalog, Database, Table, View},
     snapshot::Snapshot,
 };
 use serde_json::{Map, Value};
@@ -22,6 +22,7 @@ use super::{
     change::name_of,
     draft::{Draft, Slot, Writer},
     entry::Picture,
+    gains::Rule,
     judge::Judge,
     model::{Canonical, Lake},
     partitions, permission,
@@ -75,6 +76,7 @@ pub async fn put_entry(
         directories: &directories,
         removed: None,
         problems: &problems,
+        gains: Rule::Free,
     };
     let report = run(cx, &plan, ApplyOptions::default())
         .await
@@ -108,7 +110,7 @@ pub async fn patch_entry(
     // The patch is merged into what the caller may know; the rest stays as it is.
     let judge = Judge::new(&cx.by, &before);
     let seen = match kind {
-        Kind::Catalog | Kind::Database | Kind::Table | Kind::DataFilter | Kind::ColumnMask => {
+        Kind::Catalog | Kind::Database | Kind::Table | Kind::View | Kind::DataFilter | Kind::ColumnMask => {
             sight::seen(&judge, &before, &Mentioned::one(name))
         }
         _ => Arc::clone(&before),
@@ -139,6 +141,7 @@ pub async fn delete_entry(cx: &ApplyContext<'_>, kind: Kind, name: &str, if_matc
         directories: &directories,
         removed,
         problems: &problems,
+        gains: Rule::Free,
     };
     run(cx, &plan, ApplyOptions::default())
         .await
@@ -214,6 +217,10 @@ macro_rules! by_kind {
                 type $noun = Table;
                 $body
             }
+            Kind::View => {
+                type $noun = View;
+                $body
+            }
             Kind::Tag => {
                 type $noun = TagKey;
                 $body
@@ -250,7 +257,7 @@ macro_rules! by_kind {
                 type $noun = Key;
                 $body
             }
-            Kind::View | Kind::Partition => $other,
+            Kind::Partition => $other,
         }
     };
 }
@@ -272,6 +279,7 @@ pub fn entry_of(picture: Picture<'_>, kind: Kind, id: &ObjectId) -> Option<Value
         Kind::Catalog => json(picture.catalog(&*object(snapshot, id)?)),
         Kind::Database => json(picture.database(&*object(snapshot, id)?)),
         Kind::Table => json(picture.table(&*object(snapshot, id)?)),
+        Kind::View => json(picture.view(&*object(snapshot, id)?)),
         Kind::Tag => json(picture.tag(&*object(snapshot, id)?)),
         Kind::DataFilter => json(picture.filter(&*object(snapshot, id)?)),
         Kind::ColumnMask => json(picture.mask(&*object(snapshot, id)?)),
@@ -281,7 +289,7 @@ pub fn entry_of(picture: Picture<'_>, kind: Kind, id: &ObjectId) -> Option<Value
         Kind::Grant => json(picture.grant(&*object(snapshot, id)?)),
         Kind::Workgroup => json(picture.workgroup(&*object(snapshot, id)?)),
         Kind::Key => json(picture.key(&*object(snapshot, id)?)),
-        Kind::View | Kind::Partition => None,
+        Kind::Partition => None,
     }
 }
 

@@ -16,7 +16,7 @@ use lakegate_catalog::{
     id::ObjectId,
     name::{quoted, split_name},
     object::{Kind, Stored},
-    relation::{Catalog, Column, Database, Table},
+    relation::{Catalog, Column, Database, Table, View},
     snapshot::{Partitions, Snapshot},
 };
 use lakegate_policy::Action;
@@ -40,7 +40,10 @@ pub(crate) enum Mentioned {
 impl Mentioned {
     /// Those that a lake names. Policies may name any table, and what is pruned is found by its absence.
     pub(crate) fn by(lake: &Lake, prune: bool) -> Self {
-        if prune || !lake.policies.is_empty() {
+        // So may filters with mappings, in their text.
+        let maps = |text: &str| text.to_lowercase().contains("select");
+        let mapped = lake.filters.iter().any(|filter| maps(&filter.filter.body.condition));
+        if prune || !lake.policies.is_empty() || mapped || !lake.views.is_empty() {
             return Self::Every;
         }
         let tables = lake.tables.iter().map(|entry| entry.name.as_str());
@@ -97,16 +100,24 @@ pub(crate) fn seen(judge: &Judge<'_>, whole: &Arc<Snapshot>, mentioned: &Mention
     };
     let mut snapshot = copy(whole);
     snapshot.tables = tables(judge, whole, &viewer, mentioned);
-    let parents: BTreeSet<&ObjectId> = snapshot
-        .tables
-        .iter()
-        .filter_map(|table| table.parent.as_ref())
-        .collect();
+    snapshot.views.retain(|view| {
+        let listed = || {
+            whole
+                .relation_path(&view.id)
+                .and_then(|path| viewer.columns(&path))
+                .is_some()
+        };
+        judge.sees(Kind::View, &view.id) || may("View", &view.id, &[Action::AssociateTag]) || listed()
+    });
+    let tables = snapshot.tables.iter().filter_map(|table| table.parent.as_ref());
+    let views = snapshot.views.iter().filter_map(|view| view.parent.as_ref());
+    let parents: BTreeSet<&ObjectId> = tables.chain(views).collect();
     let rights = [
         Action::Describe,
         Action::Alter,
         Action::AssociateTag,
         Action::CreateTable,
+        Action::CreateView,
     ];
     snapshot.databases.retain(|database| {
         let catalog = database.parent.as_ref().and_then(|catalog| whole.catalog(catalog));
@@ -171,6 +182,7 @@ pub(crate) fn unveil(draft: &mut Draft, whole: Arc<Snapshot>) {
     restore::<Catalog>(draft);
     restore::<Database>(draft);
     restore::<Table>(draft);
+    restore::<View>(draft);
     restore::<TagKey>(draft);
     for connection in &mut draft.after.connections {
         let hidden =
@@ -211,9 +223,14 @@ fn used_tags(snapshot: &Snapshot) -> HashSet<String> {
         let columns = one.body.columns.iter().flat_map(|column| column.tags.keys());
         one.body.tags.keys().chain(columns)
     });
+    let views = snapshot.views.iter().flat_map(|one| {
+        let columns = one.body.columns.iter().flat_map(|column| column.tags.keys());
+        one.body.tags.keys().chain(columns)
+    });
     catalogs
         .chain(databases)
         .chain(tables)
+        .chain(views)
         .map(|key| key.to_lowercase())
         .collect()
 }

@@ -9,7 +9,7 @@ use axum::{
 };
 use lakegate_query::error::ErrorCode;
 
-use super::{request_id::RequestId, trace::TraceId};
+use super::{forwarded, request_id::RequestId, trace::TraceId};
 use crate::{
     app::AppState,
     auth::{self, Failure, Origin},
@@ -18,7 +18,10 @@ use crate::{
 
 /// Puts the caller into the request's extensions, or refuses.
 pub async fn require_caller(State(app): State<AppState>, mut request: Request, next: Next) -> Response {
-    let origin = origin(&request);
+    let origin = match origin(&app, &request) {
+        Ok(origin) => origin,
+        Err(refusal) => return refusal.into_response(),
+    };
     match app.auth.authenticate(request.headers(), &origin).await {
         Ok(caller) => {
             // The span of the request, see `trace`.
@@ -53,15 +56,15 @@ async fn refuse(app: &AppState, failure: Failure, origin: &Origin) -> ApiError {
     }
 }
 
-/// The address is the connection's; no header changes it.
-fn origin(request: &Request) -> Origin {
+/// The address is the connection's, or the one that a trusted proxy saw.
+fn origin(app: &AppState, request: &Request) -> Result<Origin, ApiError> {
     let extensions = request.extensions();
     let address = extensions
         .get::<ConnectInfo<SocketAddr>>()
-        .map(|info| info.0.ip().to_canonical());
-    Origin {
-        ip: address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip());
+    Ok(Origin {
+        ip: forwarded::client(address, request.headers(), &app.config.http.trusted_proxies)?,
         request_id: extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
         trace_id: extensions.get::<TraceId>().map(|id| id.0.clone()),
-    }
+    })
 }

@@ -20,11 +20,13 @@ use lakegate_query::{context::Caller, error::ErrorCode};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{app::AppState, error::ApiError, extract};
+use crate::{app::AppState, error::ApiError, extract, from_wire::query::ON_BEHALF_OF};
 
 const KEY: &str = "idempotency-key";
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const MAX_KEY: usize = 128;
+/// Questions: an answer that is kept would outlive the right to it, and be given without being audited.
+const QUESTIONS: [&str; 3] = ["/v1/policies/explain", "/v1/policies/simulate", "/v1/policies/validate"];
 /// Headers of an answer that are replayed with it.
 const KEPT: [HeaderName; 4] = [
     header::CONTENT_TYPE,
@@ -81,11 +83,13 @@ pub async fn answer_once(State(app): State<AppState>, request: Request, next: Ne
 
 async fn run_once(app: &AppState, request: Request, next: Next) -> Result<Response, ApiError> {
     let scope = scope(&request)?;
+    let acting = request.headers().get(ON_BEHALF_OF).map(HeaderValue::as_bytes);
+    let acting = acting.map(<[u8]>::to_vec);
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, app.config.http.max_body_bytes)
         .await
         .map_err(|_| extract::body_too_large())?;
-    let hash = hex::encode(Sha256::digest(&body));
+    let hash = hash(&body, acting.as_deref());
     match app.store.reserve_idempotent(&scope, &hash).await? {
         Reservation::Reserved => {}
         Reservation::Answered(answer) if answer.body_hash == hash => return replay(answer),
@@ -96,6 +100,16 @@ async fn run_once(app: &AppState, request: Request, next: Next) -> Result<Respon
     let mut request = Request::from_parts(parts, Body::from(body));
     request.extensions_mut().insert(ticket.clone());
     keep(app, ticket, next.run(request).await).await
+}
+
+/// Whom the caller acts for decides as much as the body does.
+fn hash(body: &[u8], acting: Option<&[u8]>) -> String {
+    let mut hasher = Sha256::new_with_prefix(body);
+    if let Some(user) = acting {
+        hasher.update([0]);
+        hasher.update(user);
+    }
+    hex::encode(hasher.finalize())
 }
 
 fn scope(request: &Request) -> Result<IdempotencyScope, ApiError> {
@@ -109,6 +123,10 @@ fn scope(request: &Request) -> Result<IdempotencyScope, ApiError> {
         .map_or("", MatchedPath::as_str);
     if route == "/v1/sql" {
         let message = "`Idempotency-Key` is not supported on `/v1/sql`: submit to `/v1/queries` and fetch the results";
+        return Err(ApiError::new(ErrorCode::NotSupported, message));
+    }
+    if QUESTIONS.contains(&route) {
+        let message = "`Idempotency-Key` is for requests with an effect, which a question has not: leave it out";
         return Err(ApiError::new(ErrorCode::NotSupported, message));
     }
     let key = request

@@ -6,7 +6,7 @@ use crate::{
     error::Result,
     extract::Json,
     from_wire,
-    lake::apply,
+    lake::apply_approved,
     lake_form::LakeForm,
     stored::{Desk, refusal},
     to_wire,
@@ -16,7 +16,8 @@ use crate::{
 ///
 /// One transaction, one epoch: all of it or nothing. Entry by entry it needs the permission of the single route; without any
 /// right to change something it is refused as a whole. Every problem is reported at once. Relative local paths are refused:
-/// only the operator's own files (`serve --apply`) may have them. Besides JSON it takes a form of files, which keep their names.
+/// only the operator's own files (`serve --apply`) may have them. A lake that lets anybody see or do more is refused
+/// (`GAINS_NEED_APPROVAL`) with the list of gains and their digest, unless `approve_gains` is that digest. Besides JSON it takes a form of files, which keep their names.
 #[utoipa::path(
     post, path = "/v1/apply", tag = "lake",
     request_body(content((lake::ApplyLake = "application/json"), (lake::ApplyLakeForm = "multipart/form-data"))),
@@ -28,8 +29,8 @@ use crate::{
 )]
 pub async fn apply_lake(desk: Desk, LakeForm(body): LakeForm) -> Result<Json<lake::LakeApplied>> {
     desk.require_any_change().await?;
-    let (input, options) = from_wire::lake::apply(body)?;
-    let report = apply(&desk.context(), &input, options)
+    let (input, options, approved) = from_wire::lake::apply(body)?;
+    let report = apply_approved(&desk.context(), &input, options, approved.as_deref())
         .await
         .map_err(|error| refusal(&error))?;
     Ok(Json(to_wire::lake::applied(report)))

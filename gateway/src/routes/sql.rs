@@ -1,6 +1,7 @@
 //! How are rows got in one call?
 
 use axum::{extract::State, response::Response};
+use http::HeaderMap;
 use lakegate_openapi::{error, query, query_result};
 
 use crate::{
@@ -19,6 +20,7 @@ use crate::{
 /// early cancels the query.
 #[utoipa::path(
     post, path = "/v1/sql", tag = "queries", request_body = query::SubmitQuery,
+    params(("Lakegate-On-Behalf-Of" = Option<String>, Header, description = "as `on_behalf_of` in the body")),
     responses(
         (status = 200, description = "the rows", content(
             (query_result::QueryResult = "application/json"),
@@ -34,8 +36,9 @@ pub async fn run_sql(
     State(app): State<AppState>,
     Authenticated(caller): Authenticated,
     format: ResultFormat,
+    headers: HeaderMap,
     Json(body): Json<query::SubmitQuery>,
 ) -> Result<Response> {
-    let running = app.run(&caller, from_wire::query::request(body)).await?;
+    let running = app.run(&caller, from_wire::query::request(body, &headers)?).await?;
     to_wire::result::stream(format, running)
 }

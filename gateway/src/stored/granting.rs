@@ -1,14 +1,13 @@
 //! May the caller grant this to them? What the caller may neither grant nor see does not exist.
 
-use lakegate_catalog::{id::ObjectId, object::Kind};
-use lakegate_policy::{Action, GrantContext};
-use lakegate_query::{context::request_context, entities::ObjectRef, error::ErrorCode};
+use lakegate_catalog::{id::ObjectId, identity::GrantObject, object::Kind};
+use lakegate_query::error::ErrorCode;
 use serde_json::Value;
 
 use super::Desk;
 use crate::{
     error::{ApiError, Result},
-    lake::entry::RESOURCES,
+    lake::{self, entry::RESOURCES},
 };
 
 /// A grant that is asked for.
@@ -37,24 +36,17 @@ impl Desk {
             .to
             .strip_prefix("role:")
             .and_then(|name| self.snapshot().resolve("Role", name));
-        let context = GrantContext {
-            request: request_context(self.caller()),
-            privilege: wish.privilege.clone(),
-            grantee_role: role.map(|id| id.to_string()),
+        let asked = lake::GrantWish {
+            privilege: &wish.privilege,
+            grantee_role: role.as_ref(),
             with_grant_option: wish.with_grant_option,
-            expires: wish.expires_ms,
+            expires_ms: wish.expires_ms,
         };
-        // A data location is no object of the catalog: the right to grant on everything is needed.
-        let object = if entity == "DataLocation" {
-            ObjectRef::tenant()
-        } else {
-            ObjectRef::new(entity, id.as_str())
+        let object = GrantObject {
+            entity_type: entity.to_owned(),
+            id: id.clone(),
         };
-        if !self
-            .governor()
-            .decide_grant(self.caller(), &context, Action::Grant, &object)
-            .is_allowed()
-        {
+        if !lake::may_grant(self.governor(), self.caller(), asked, &object) {
             return Err(if self.knows_object(entity, &id) {
                 self.denied("Grant", &wish.resource).await
             } else {
@@ -91,18 +83,17 @@ impl Desk {
         Some((*entity, self.snapshot().resolve(entity, name)?))
     }
 
-    fn knows_object(&self, entity: &str, id: &ObjectId) -> bool {
-        let table_of = |column: &ObjectId| {
-            self.snapshot()
-                .column_path(column)
-                .map(|path| (path.table.id.clone(), path.column))
-        };
+    /// May the caller know of the object?
+    pub(super) fn knows_object(&self, entity: &str, id: &ObjectId) -> bool {
         match entity {
             "Tenant" | "PolicyStore" => true,
-            "Column" => table_of(id).is_some_and(|(table, column)| {
-                let path = self.snapshot().table_path(&table);
-                path.is_some_and(|path| self.columns(&path).iter().any(|known| known.id == column.id))
-            }),
+            "Column" => self
+                .snapshot()
+                .column_of_relation(id)
+                .is_some_and(|(relation, column)| {
+                    let path = self.snapshot().relation_path(relation);
+                    path.is_some_and(|path| self.columns(&path).iter().any(|known| known.id == column.id))
+                }),
             _ => Kind::ALL
                 .into_iter()
                 .find(|kind| kind.entity_type() == Some(entity))

@@ -6,6 +6,7 @@ use lakegate_query::error::ErrorCode;
 use crate::{
     error::ApiError,
     lake::{ApplyError, Problem, ProblemCode},
+    to_wire,
 };
 
 /// The refusal with every problem.
@@ -22,7 +23,10 @@ pub fn refusal(error: &ApplyError) -> ApiError {
         .filter(|problem| is_of_input(problem.code))
         .map(problem)
         .collect();
-    ApiError::new(code_of(code(error)), message).with_problems(problems)
+    let gains = error.told.as_deref().map(to_wire::lake::effects);
+    ApiError::new(code_of(code(error)), message)
+        .with_problems(problems)
+        .with_effects(gains)
 }
 
 /// What decides the status: our own failure, else what all problems have in common, else a wrong input.
@@ -45,6 +49,8 @@ fn is_of_input(code: ProblemCode) -> bool {
         | ProblemCode::AlreadyExists
         | ProblemCode::AccessDenied
         | ProblemCode::SourceUnavailable => true,
+        // Told with the gains.
+        ProblemCode::GainsUnapproved => false,
         ProblemCode::NotFound | ProblemCode::StaleVersion | ProblemCode::StoreUnavailable | ProblemCode::Internal => {
             false
         }
@@ -59,6 +65,7 @@ fn code_of(code: ProblemCode) -> ErrorCode {
         ProblemCode::AlreadyExists => ErrorCode::AlreadyExists,
         ProblemCode::NotFound => ErrorCode::NotFound,
         ProblemCode::AccessDenied => ErrorCode::AccessDenied,
+        ProblemCode::GainsUnapproved => ErrorCode::GainsUnapproved,
         ProblemCode::StaleVersion => ErrorCode::StaleVersion,
         ProblemCode::SourceUnavailable => ErrorCode::SourceUnavailable,
         ProblemCode::StoreUnavailable => ErrorCode::StoreUnavailable,
@@ -89,6 +96,7 @@ mod tests {
             let problem = |code: &ProblemCode| Problem::new(*code, &Place::of_input("f"), "m", "r");
             refusal(&ApplyError {
                 problems: codes.iter().map(problem).collect(),
+                told: None,
             })
             .code()
         };

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow::datatypes::DataType;
 use lakegate_catalog::{
     id::ObjectId,
     name::{TableName, quoted, split_name},
@@ -9,7 +10,10 @@ use lakegate_catalog::{
     relation::{Catalog, Column, Database},
     snapshot::TablePath,
 };
-use lakegate_query::error::{ErrorCode, QueryError};
+use lakegate_query::{
+    error::{ErrorCode, QueryError},
+    type_name::parse_type,
+};
 
 use super::{Desk, desk::missing};
 use crate::error::{ApiError, Result};
@@ -46,6 +50,27 @@ impl std::fmt::Display for ColumnName {
     }
 }
 
+/// Does a type have the field that the path leads to? An empty path leads to the type itself.
+fn has_field(data_type: &str, path: &[String]) -> bool {
+    let step = |inside: DataType, part: &String| match inside {
+        DataType::Struct(fields) => fields
+            .iter()
+            .find(|field| field.name().eq_ignore_ascii_case(part))
+            .map(|field| field.data_type().clone()),
+        _ => None,
+    };
+    path.is_empty()
+        || parse_type(data_type)
+            .ok()
+            .and_then(|whole| path.iter().try_fold(whole, step))
+            .is_some()
+}
+
+/// The one refusal of a column that is missing or hidden.
+pub(super) fn missing_column(name: &ColumnName) -> ApiError {
+    ApiError::new(ErrorCode::NotFound, format!("column `{name}` does not exist"))
+}
+
 impl Desk {
     /// May the caller know that the object is there?
     #[must_use]
@@ -61,6 +86,9 @@ impl Desk {
             }),
             Kind::Table => snapshot
                 .table_path(id)
+                .is_some_and(|path| viewer.columns(&path).is_some()),
+            Kind::View => snapshot
+                .relation_path(id)
                 .is_some_and(|path| viewer.columns(&path).is_some()),
             _ => false,
         };
@@ -130,7 +158,34 @@ impl Desk {
         found.ok_or_else(|| QueryError::table_not_found(name).into())
     }
 
-    /// The columns of a table that the caller may know, in order.
+    /// The table or view of this name.
+    ///
+    /// # Errors
+    /// `TABLE_NOT_FOUND`, whether it is missing or hidden.
+    pub fn relation(&self, name: &TableName) -> Result<TablePath> {
+        self.table(name).or_else(|_| self.view_path(name))
+    }
+
+    /// Every view of a database that the caller may know.
+    #[must_use]
+    pub fn views(&self, database: &Stored<Database>) -> Vec<TablePath> {
+        let relations = self.snapshot().relations_of(&database.id).into_iter();
+        relations
+            .filter(|path| path.view.is_some() && self.lists(Kind::View, &path.table.id))
+            .collect()
+    }
+
+    /// The view of this name.
+    ///
+    /// # Errors
+    /// `TABLE_NOT_FOUND`, whether it is missing or hidden.
+    pub fn view_path(&self, name: &TableName) -> Result<TablePath> {
+        let found = self.snapshot().find_relation(name);
+        let found = found.filter(|path| path.view.is_some() && self.lists(Kind::View, &path.table.id));
+        found.ok_or_else(|| QueryError::table_not_found(name).into())
+    }
+
+    /// The columns of a table or view that the caller may know, in order.
     #[must_use]
     pub fn columns(&self, path: &TablePath) -> Vec<Column> {
         self.viewer().columns(path).unwrap_or_default()
@@ -141,16 +196,25 @@ impl Desk {
     /// # Errors
     /// `TABLE_NOT_FOUND` or `NOT_FOUND`, whether it is missing or hidden.
     pub fn column(&self, name: &ColumnName) -> Result<(TablePath, Column)> {
-        let path = self.table(&name.table)?;
-        let top = split_name(&name.column).and_then(|parts| parts.into_iter().next());
-        let found = self
-            .columns(&path)
-            .into_iter()
-            .find(|column| top.as_ref().is_some_and(|top| column.name == top.to_lowercase()));
-        let known = found.filter(|_| self.snapshot().resolve("Column", &name.to_string()).is_some());
-        let column =
-            known.ok_or_else(|| ApiError::new(ErrorCode::NotFound, format!("column `{name}` does not exist")))?;
+        let path = self.relation(&name.table)?;
+        let column = self.column_of(&path, name)?;
         Ok((path, column))
+    }
+
+    /// The top-level column of this name in a table or view that the caller may know.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, whether it is missing or hidden.
+    pub(super) fn column_of(&self, path: &TablePath, name: &ColumnName) -> Result<Column> {
+        let parts = split_name(&name.column).unwrap_or_default();
+        let found = parts.split_first().and_then(|(top, fields)| {
+            let mut columns = self.columns(path).into_iter();
+            let column = columns.find(|column| column.name == top.to_lowercase())?;
+            // The type is that of what the caller may know: without hidden fields.
+            has_field(&column.data_type, fields).then_some(column)
+        });
+        let known = found.filter(|_| self.snapshot().resolve("Column", &name.to_string()).is_some());
+        known.ok_or_else(|| missing_column(name))
     }
 
     /// The desk after what a discovered catalog (or one database of it) holds was listed at its source.

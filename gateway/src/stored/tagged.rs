@@ -78,18 +78,19 @@ impl Tagged {
         })
     }
 
-    /// The tags of a table.
+    /// The tags of a table or view.
     ///
     /// # Errors
     /// `TABLE_NOT_FOUND`.
     pub fn table(desk: &Desk, name: &TableName) -> Result<Self> {
-        let table = desk.table(name)?.table;
+        let path = desk.relation(name)?;
+        let table = &path.table;
         let tags = ObjectTags {
             own: table.body.tags.clone(),
             effective: desk.snapshot().effective_tags_of_table(&table.id),
         };
         let place = TagPlace::Object {
-            kind: Kind::Table,
+            kind: kind(&path),
             id: table.id.clone(),
             name: name.to_string(),
         };
@@ -141,7 +142,7 @@ impl Tagged {
                 )
             }
             TagPlace::Column { path, name } => (
-                Kind::Table,
+                kind(path),
                 &path.table.id,
                 name.table.to_string(),
                 column_patch(desk, path, name, &own)?,
@@ -168,7 +169,7 @@ impl Tagged {
                 id,
                 ..
             } => Self::database(&desk, database_name(&desk, &id)),
-            TagPlace::Object { id, name, .. } => match desk.snapshot().table_path(&id) {
+            TagPlace::Object { id, name, .. } => match desk.snapshot().relation_path(&id) {
                 Some(path) => Self::table(
                     &desk,
                     &TableName::new(&path.catalog.name, &path.database.name, &path.table.name),
@@ -192,6 +193,11 @@ fn database_name(desk: &Desk, id: &ObjectId) -> DatabaseName {
     }
 }
 
+/// What a relation is stored as.
+fn kind(path: &TablePath) -> Kind {
+    if path.view.is_some() { Kind::View } else { Kind::Table }
+}
+
 /// The columns as they stand, with other tags on one of them.
 fn column_patch(desk: &Desk, path: &TablePath, name: &ColumnName, own: &BTreeMap<String, String>) -> Result<Value> {
     if path.table.body.inferred {
@@ -203,7 +209,10 @@ fn column_patch(desk: &Desk, path: &TablePath, name: &ColumnName, own: &BTreeMap
         snapshot: desk.snapshot(),
         partitions: &partitions,
     };
-    let entry = entry_of(picture, Kind::Table, &path.table.id).unwrap_or_default();
+    let entry = entry_of(picture, kind(path), &path.table.id).unwrap_or_default();
+    if path.view.is_some() {
+        return Ok(json!({"columns": view_columns(&entry, &name.column.to_lowercase(), own)}));
+    }
     for section in ["columns", "partitioned_by"] {
         let Some(Value::Array(mut columns)) = entry.get(section).cloned() else {
             continue;
@@ -220,4 +229,21 @@ fn column_patch(desk: &Desk, path: &TablePath, name: &ColumnName, own: &BTreeMap
         ErrorCode::NotSupported,
         format!("tags are set on columns, and `{}` is a field of one", name.column),
     ))
+}
+
+/// What is said about the columns of a view, with other tags on one of them.
+fn view_columns(entry: &Value, name: &str, own: &BTreeMap<String, String>) -> Vec<Value> {
+    let said = entry
+        .get("columns")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    let is = |column: &Value| column.get("name").and_then(Value::as_str) == Some(name);
+    let (mut this, mut columns): (Vec<Value>, Vec<Value>) = said.into_iter().partition(is);
+    let mut column = this.pop().unwrap_or_else(|| json!({"name": name}));
+    if let Value::Object(members) = &mut column {
+        members.insert("tags".to_owned(), json!(own));
+    }
+    columns.push(column);
+    columns
 }

@@ -9,11 +9,12 @@ use lakegate_query::{
 };
 
 use super::{
-    ADMISSION_REJECTED, AUDIT_EVENTS, AUDIT_FAILURES, AUDIT_SEQUENCE, AUTH_FAILURES, BILLED, CACHE_REQUESTS,
-    CONNECTIONS, CONNECTOR_BYTES, CONNECTOR_REQUESTS, CONNECTOR_SECONDS, CONNECTOR_UP, DB_POOL, DB_SECONDS,
-    FETCH_REQUESTS, FETCHED, HTTP, KEY_AGE, MEMORY_POOL, Metrics, PENDING_MIGRATIONS, POLICY_DECISIONS, POLICY_ERRORS,
-    POLICY_SECONDS, POLICY_STALENESS, POLICY_VERSION, QUERIES, QUERIES_KILLED, QUERIES_NOW, QUERY_SECONDS,
-    QUEUE_SECONDS, REVOCATION_LAG, ROWS, SCANNED, SPILL, TOKIO_QUEUE, TOKIO_TASKS,
+    ADMISSION_REJECTED, AUDIT_CHECKPOINT_AGE, AUDIT_CHECKPOINT_FAILURES, AUDIT_EVENTS, AUDIT_FAILURES, AUDIT_FAULTS,
+    AUDIT_SEQUENCE, AUTH_FAILURES, BILLED, CACHE_REQUESTS, CONNECTIONS, CONNECTOR_BYTES, CONNECTOR_REQUESTS,
+    CONNECTOR_SECONDS, CONNECTOR_UP, DB_POOL, DB_SECONDS, FETCH_REQUESTS, FETCHED, HTTP, KEY_AGE, MEMORY_POOL, Metrics,
+    PENDING_MIGRATIONS, POLICY_DECISIONS, POLICY_ERRORS, POLICY_SECONDS, POLICY_STALENESS, POLICY_VERSION, QUERIES,
+    QUERIES_KILLED, QUERIES_NOW, QUERY_SECONDS, QUEUE_SECONDS, REVOCATION_LAG, ROWS, SCANNED, SPILL, TOKIO_QUEUE,
+    TOKIO_TASKS,
 };
 
 /// Why queries end against the will of their callers, by the code of their failure.
@@ -117,6 +118,21 @@ impl Metrics {
     /// An audit event could not be stored.
     pub fn count_audit_failure(&self) {
         self.series.count(AUDIT_FAILURES, &[], 1);
+    }
+
+    /// The audit trail could not be signed, or what was signed not copied.
+    pub fn count_checkpoint_failure(&self) {
+        self.series.count(AUDIT_CHECKPOINT_FAILURES, &[], 1);
+    }
+
+    /// Time since the audit trail was signed last.
+    pub fn set_checkpoint_age(&self, age: Duration) {
+        self.series.set(AUDIT_CHECKPOINT_AGE, &[], age.as_secs_f64());
+    }
+
+    /// Chains that did not hold when they were signed last.
+    pub fn set_audit_faults(&self, faults: usize) {
+        self.series.set(AUDIT_FAULTS, &[], float(faults));
     }
 
     /// Connections open at a door now.

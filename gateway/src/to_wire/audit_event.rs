@@ -1,10 +1,15 @@
 //! How is an audit event shown? As it is stored, with its place in the chain.
 
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, header};
 use lakegate_catalog::audit::AuditRecord;
 use lakegate_openapi::{audit_event as wire, list::List};
 
-use super::time;
+use super::{ocsf, time};
 use crate::{from_wire::audit_event::AuditPage, stored::Desk};
+
+/// Where a page without an envelope says how to go on.
+const NEXT_CURSOR: HeaderName = HeaderName::from_static("lakegate-next-cursor");
 
 /// A page of events; `records` may hold one more than it has.
 #[must_use]
@@ -17,6 +22,21 @@ pub fn list(desk: &Desk, page: &AuditPage, records: Vec<AuditRecord>) -> List<wi
         items: shown.into_iter().map(audit_event).collect(),
         next_cursor,
     }
+}
+
+/// The same page as JSON lines of OCSF; the next cursor is a header.
+#[must_use]
+pub fn ocsf_lines(page: List<wire::AuditEvent>) -> Response {
+    let lines: String = page
+        .items
+        .iter()
+        .map(|event| format!("{}\n", ocsf::event(event)))
+        .collect();
+    let mut response = ([(header::CONTENT_TYPE, "application/x-ndjson")], lines).into_response();
+    if let Some(cursor) = page.next_cursor.and_then(|cursor| HeaderValue::from_str(&cursor).ok()) {
+        response.headers_mut().insert(NEXT_CURSOR, cursor);
+    }
+    response
 }
 
 /// An event.

@@ -9,6 +9,23 @@ use lakegate_query::context::Caller;
 /// The caller, with all roles that hold now.
 #[must_use]
 pub fn identity(snapshot: &Snapshot, caller: &Caller) -> wire::Identity {
+    wire::Identity {
+        id: caller.user.to_string(),
+        name: caller.name.clone(),
+        kind: snapshot
+            .user(&caller.user)
+            .map(|user| user.body.kind.clone())
+            .unwrap_or_default(),
+        method: caller.method.to_owned(),
+        roles: role_names(snapshot, caller),
+        mfa: caller.mfa,
+        auth_age_ms: caller.auth_age_ms,
+    }
+}
+
+/// The names of all roles of a caller, those that a token brought included; sorted.
+#[must_use]
+pub fn role_names(snapshot: &Snapshot, caller: &Caller) -> Vec<String> {
     let mut waiting: Vec<_> = caller.extra_roles.clone();
     let mut held = snapshot.roles_of(&caller.user);
     while let Some(id) = waiting.pop() {
@@ -20,16 +37,5 @@ pub fn identity(snapshot: &Snapshot, caller: &Caller) -> wire::Identity {
         .iter()
         .filter_map(|id| Some(snapshot.role(id)?.name.clone()))
         .collect();
-    wire::Identity {
-        id: caller.user.to_string(),
-        name: caller.name.clone(),
-        kind: snapshot
-            .user(&caller.user)
-            .map(|user| user.body.kind.clone())
-            .unwrap_or_default(),
-        method: caller.method.to_owned(),
-        roles: names.into_iter().collect(),
-        mfa: caller.mfa,
-        auth_age_ms: caller.auth_age_ms,
-    }
+    names.into_iter().collect()
 }

@@ -28,6 +28,7 @@ pub fn query(record: &QueryRecord) -> wire::Query {
         client: record.client.clone(),
         labels: record.labels.clone(),
         purpose: record.purpose.clone(),
+        on_behalf_of: record.on_behalf_of.as_ref().map(|user| user.name.clone()),
         statement: record.statement.clone(),
         submitted_at: time(record.submitted_at),
         started_at: record.started_at.map(time),

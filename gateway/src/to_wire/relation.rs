@@ -127,7 +127,7 @@ pub fn partition(table: &Table, stored: &Stored<Partition>) -> table::Partition 
 }
 
 /// Within a list of its own, a partition column needs no mark.
-fn plain_column(column: &Column) -> table::TableColumn {
+pub(super) fn plain_column(column: &Column) -> table::TableColumn {
     table::TableColumn {
         name: column.name.clone(),
         type_text: column.data_type.clone(),
@@ -165,6 +165,6 @@ fn view(
 }
 
 /// Somebody else was faster.
-fn gone(kind: Kind, id: &ObjectId) -> ApiError {
+pub(super) fn gone(kind: Kind, id: &ObjectId) -> ApiError {
     ApiError::new(ErrorCode::NotFound, format!("{kind} `{id}` does not exist"))
 }

@@ -107,7 +107,6 @@ async fn no_header_makes_somebody_somebody_else() {
         ("forwarded", "for=127.0.0.1;by=ana"),
         ("x-real-ip", "127.0.0.1"),
         ("x-remote-user", "ana"),
-        ("lakegate-on-behalf-of", "ana"),
     ] {
         let answer = server
             .call(http::Method::GET, BOB, "/v1/whoami", &[(name, value)], "")

@@ -13,6 +13,8 @@
 mod server;
 
 mod auth;
+mod behalf;
+mod facts;
 mod http;
 mod keycloak;
 mod oidc;

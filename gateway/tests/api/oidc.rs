@@ -19,13 +19,13 @@ const OTHER_RSA: &[u8] = include_bytes!("../fixtures/other-rsa.pem");
 const EC: &[u8] = include_bytes!("../fixtures/ec.pem");
 
 #[derive(Clone)]
-struct Provider {
-    issuer: String,
+pub struct Provider {
+    pub issuer: String,
     fetched: Arc<AtomicUsize>,
 }
 
 impl Provider {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let issuer = format!("http://{}", listener.local_addr().unwrap());
         let provider = Self {
@@ -49,7 +49,7 @@ impl Provider {
         Server::with(&[("LAKEGATE__AUTH__OIDC", &entry)], &format!("{}~ana-sub", self.issuer)).await
     }
 
-    fn claims(&self) -> Value {
+    pub fn claims(&self) -> Value {
         let now = get_current_timestamp();
         json!({
             "iss": self.issuer, "aud": ["account", "lakegate"], "sub": "ana-sub", "iat": now, "exp": now + 300,
@@ -86,7 +86,7 @@ fn header(algorithm: Algorithm, id: &str) -> Header {
     }
 }
 
-fn sign(claims: &Value) -> String {
+pub fn sign(claims: &Value) -> String {
     encode(&header(Algorithm::RS256, "rsa"), claims, &rsa(RSA)).unwrap()
 }
 
@@ -97,12 +97,12 @@ fn sign_raw(header: &str, claims: &str) -> String {
     format!("{message}.{signature}")
 }
 
-fn with(mut claims: Value, name: &str, value: Value) -> Value {
+pub fn with(mut claims: Value, name: &str, value: Value) -> Value {
     claims[name] = value;
     claims
 }
 
-fn without(mut claims: Value, name: &str) -> Value {
+pub fn without(mut claims: Value, name: &str) -> Value {
     claims.as_object_mut().unwrap().remove(name);
     claims
 }

@@ -30,7 +30,7 @@ async fn a_lake_is_applied_exported_and_applied_again() {
     );
     assert_eq!(server.get(&key, "/v1/roles/web").await.status, 404);
 
-    let applied = server.post(&key, "/v1/apply", &[], &files(YAML, CEDAR)).await;
+    let applied = super::approved(&server, files(YAML, CEDAR)).await;
     assert_eq!(applied.status, 200, "{}", applied.text());
     let report = applied.json();
     assert_eq!(
@@ -114,7 +114,7 @@ async fn every_problem_has_its_place() {
     };
     assert_eq!((at("a.yaml"), at("b.cedar")), (vec![3, 5], vec![3]));
     assert!(problems[0]["remedy"].as_str().unwrap().contains("member_of"));
-    let only = "lake: web\nviews:\n  lake.sales.v: {sql: \"SELECT 1\"}\n";
+    let only = "lake: web\nkeys:\n  v: {user: ana, kind: sigv4, secret: \"env://V\"}\n";
     assert_eq!(
         server.post(&key, "/v1/apply", &[], &files(only, "")).await.code(),
         "NOT_SUPPORTED"

@@ -16,6 +16,7 @@ const NAMES: &[(&str, &str)] = &[
     ("{table}", "orders"),
     ("{column}", "id"),
     ("{partition}", "year=1"),
+    ("{view}", "orders"),
     ("{id}", "00000000-0000-0000-0000-000000000000"),
 ];
 const BODIES: &[(&str, &str)] = &[
@@ -30,11 +31,18 @@ const BODIES: &[(&str, &str)] = &[
         r#"{"to":"user:bob","privileges":["select"],"resource":"table:lake.sales.orders"}"#,
     ),
     ("create_partition", r#"{"values":{},"location":"x/"}"#),
+    ("create_view", r#"{"name":"x","sql":"SELECT id FROM orders"}"#),
     (
         "create_policy",
         r#"{"text":"@id(\"x\") permit(principal, action, resource);"}"#,
     ),
+    ("explain_policies", r#"{"resource":"table:lake.sales.orders"}"#),
+    ("rollback_lake", r#"{"epoch":1}"#),
     ("run_sql", r#"{"sql":"SELECT * FROM lake.sales.orders"}"#),
+    (
+        "simulate_policies",
+        r#"{"principal":"ana","resource":"table:lake.sales.orders"}"#,
+    ),
     (
         "submit_query",
         r#"{"sql":"SELECT * FROM lake.sales.orders","workgroup":"nope"}"#,

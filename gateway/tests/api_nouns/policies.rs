@@ -117,3 +117,84 @@ async fn a_policy_is_its_id() {
     .await;
     assert_eq!(renamed.code(), "POLICY_INVALID", "{}", renamed.text());
 }
+
+#[tokio::test]
+async fn warnings_know_the_lake_and_the_stored_is_checked_too() {
+    let server = Server::start().await;
+    let table = json!({"format": "csv", "location": "orders/", "columns": [{"name": "id", "type": "bigint"},
+        {"name": "region", "type": "varchar", "tags": {"pii": "yes"}}], "filters": {"own": {"where": "region = principal.name"}},
+        "masks": {"region": {"weak": {"func": "show-last-4", "rank": 1}}}});
+    super::apply(
+        &server,
+        json!({"tags": {"pii": {}}, "tables": {"lake.sales.people": table}}),
+    )
+    .await;
+    let text = "@id(\"wide\")\npermit(principal, action == Lakegate::Action::\"Select\", resource in \
+                Lakegate::Database::\"lake.sales\")\nwhen { resource.hasTag(\"pij\") && principal.clearance * 2 > 3 };";
+    let found = validate(&server, text).await;
+    let messages: Vec<String> = found["warnings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|warning| {
+            format!(
+                "{} {}",
+                warning["policy"].as_str().unwrap_or("-"),
+                warning["message"].as_str().unwrap()
+            )
+        })
+        .collect();
+    assert_eq!(
+        messages,
+        [
+            "wide `*` can overflow, and a policy that cannot be evaluated denies whatever it is asked about",
+            "wide there is no tag key `pij`",
+            "wide where it holds, it opens all rows of `lake.sales.people`, whose row filters then show nothing more",
+        ],
+        "{found}"
+    );
+    assert_eq!(found["valid"], json!(true), "{found}");
+    let stored = || async {
+        let body = json!({"text": "", "stored": true});
+        server
+            .post(&admin(&server), "/v1/policies/validate", &[], &body)
+            .await
+            .json()
+    };
+    let found = stored().await;
+    assert_eq!(found["problems"], json!([]), "{found}");
+    let told = found["warnings"].to_string();
+    assert!(
+        told.contains("filter `lake.sales.people/own`: a name can be given") && told.contains("show-last-4"),
+        "{told}"
+    );
+
+    // The source changes a column that a filter reads and a mask hides.
+    use lakegate_catalog::{
+        change::{ChangeSet, Put},
+        name::TableName,
+        object::Stored,
+    };
+    let snapshot = server.app.store.snapshot().await.unwrap();
+    let table = snapshot
+        .find_table(&TableName::new("lake", "sales", "people"))
+        .unwrap()
+        .table;
+    let mut changed = Stored::clone(&table);
+    changed.body.columns[1].data_type = "bigint".to_owned();
+    let puts = vec![Put::update(&changed).unwrap()];
+    let change = ChangeSet {
+        puts,
+        principal: "test".to_owned(),
+        ..ChangeSet::default()
+    };
+    server.app.store.commit(change).await.unwrap();
+    let found = stored().await;
+    let told = found["problems"].to_string();
+    assert!(found["valid"] == json!(false), "{found}");
+    assert!(told.contains("column `region` is `bigint` and was `varchar`"), "{told}");
+    assert!(
+        told.contains("mask `lake.sales.people.region/weak`") && told.contains("does not apply to `bigint`"),
+        "{told}"
+    );
+}

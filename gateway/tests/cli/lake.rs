@@ -84,7 +84,11 @@ fn export_goes_into_apply() {
                   Lakegate::Action::\"Describe\", resource);";
     fs::write(&cedar, policy).unwrap();
     let (file, cedar) = (file.to_str().unwrap(), cedar.to_str().unwrap());
-    lake.run(&["apply", "-f", file, cedar, "--as", "admin"]).exits(0);
+    let apply = ["apply", "-f", file, cedar, "--as", "admin"];
+    let refused = lake.run(&[&apply[..], &["-o", "json"]].concat()).exits(12);
+    let refused: Value = serde_json::from_str(&refused.stderr).unwrap();
+    let digest = refused["effects"]["digest"].as_str().unwrap();
+    lake.run(&[&apply[..], &["--approve-gains", digest]].concat()).exits(0);
     let exported = lake.run(&["export", "--lake", "more", "--as", "admin"]).exits(0);
     assert!(
         exported.text().contains("    permit(principal in"),

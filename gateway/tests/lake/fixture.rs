@@ -81,13 +81,28 @@ impl Fixture {
         lake::apply(&self.context(Applier::Operator), &input(texts), options).await
     }
 
+    /// Applies as a caller who approves whatever others gain.
     pub async fn apply_as(&self, user: &str, texts: &[(&str, &str)]) -> Result<ApplyReport, ApplyError> {
+        let first = self.apply_approved(user, texts, None).await;
+        let told = first.as_ref().err().and_then(|error| error.told.clone());
+        match told.and_then(|told| told.digest) {
+            Some(digest) => self.apply_approved(user, texts, Some(&digest)).await,
+            None => first,
+        }
+    }
+
+    pub async fn apply_approved(
+        &self,
+        user: &str,
+        texts: &[(&str, &str)],
+        approved: Option<&str>,
+    ) -> Result<ApplyReport, ApplyError> {
         let (caller, governor) = self.caller(user).await;
         let by = Applier::Caller {
             caller: &caller,
             governor: &governor,
         };
-        lake::apply(&self.context(by), &input(texts), ApplyOptions::default()).await
+        lake::apply_approved(&self.context(by), &input(texts), ApplyOptions::default(), approved).await
     }
 
     pub async fn caller(&self, user: &str) -> (Caller, Governor) {
@@ -107,6 +122,7 @@ impl Fixture {
             trace_id: None,
             request_id: "r".to_owned(),
             extra_roles: Vec::new(),
+            proof_ends: None,
         };
         let policies = publish(&snapshot).expect("what is stored publishes");
         (caller, Governor::new(snapshot, Arc::new(policies)))

@@ -8,6 +8,14 @@ use lakegate_query::{
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use serde_json::{Map, Value, json};
 
+const WITH_ARGUMENTS: &[&str] = &[
+    "keep(4, right)",
+    "keep(1,left,9)",
+    "bucket(10)",
+    "constant(0)",
+    "constant('it''s (\"x\", y)')",
+    "constant(date '2020-01-01')",
+];
 const NAMES: &[&str] = &[
     "plain",
     "under_score",
@@ -328,10 +336,15 @@ impl Maker {
         for (column, data_type) in columns {
             let parsed = parse_type(data_type).unwrap();
             let mut of_column = Map::new();
-            for (rank, (func, mask)) in Mask::ALL.iter().enumerate() {
-                let nullable = !data_type.starts_with('d') || *mask != Mask::Null;
+            let forms = Mask::FORMS.iter().map(|(name, _)| *name);
+            for (rank, func) in forms.chain(WITH_ARGUMENTS.iter().copied()).enumerate() {
+                let nullable = !data_type.starts_with('d') || func != "replace-with-null";
                 if nullable && column_mask::check(func, &parsed).is_ok() {
-                    of_column.insert(format!("{func} {}", NAMES[rank]), json!({"func": func, "rank": rank}));
+                    let mut mask = json!({"func": func, "rank": rank});
+                    if column_mask::check_domain(func, NAMES[rank]).is_ok() && self.random.random_bool(0.5) {
+                        mask["domain"] = json!(NAMES[rank]);
+                    }
+                    of_column.insert(format!("{func} {}", NAMES[rank]), mask);
                 }
             }
             if let Some(first) = of_column.keys().next() {

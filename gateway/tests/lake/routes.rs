@@ -68,6 +68,49 @@ async fn an_entry_is_made_patched_and_deleted() {
     assert!(fixture.snapshot().await.data_filters.is_empty());
 }
 
+/// The two languages of a filter are two members of its entry, of which there is one.
+#[tokio::test]
+async fn a_filter_is_written_in_one_language() {
+    let fixture = Fixture::new().await;
+    fixture.apply(&[("a.yaml", LAKE)]).await.unwrap();
+    let cx = fixture.context(Applier::Operator);
+    let name = "lake.sales.orders/f";
+    let cedar = json!({"cedar": "when { resource.n.hasTag(\"id\") && resource.n.getTag(\"id\") > 1 }"});
+    let put = |entry| resource::put_entry(&cx, Kind::DataFilter, name, entry, Precondition::Create);
+    for (wrong, expected) in [
+        (
+            json!({"cedar": "when { true }", "where": "TRUE"}),
+            "has both `where` and `cedar`",
+        ),
+        (json!({"restrictive": true}), "lacks `where`"),
+        (
+            json!({"cedar": "when { resource.n.hasTag(\"ids\") }"}),
+            "line 1, column 8: column `ids` does not exist",
+        ),
+    ] {
+        let refusal = put(wrong).await.unwrap_err();
+        assert!(refusal.to_string().contains(expected), "{refusal}");
+    }
+    let made = put(cedar).await.unwrap();
+    assert!(made.body.get("where").is_none() && made.body["cedar"].is_string());
+    let stored = &fixture.snapshot().await.data_filters[0];
+    assert_eq!(stored.body.reads[0].name, "id");
+    let patch = json!({"where": "id > 1"});
+    let refusal = resource::patch_entry(&cx, Kind::DataFilter, name, &patch, 1)
+        .await
+        .unwrap_err();
+    assert!(refusal.to_string().contains("has both"), "{refusal}");
+    let patch = json!({"where": "id > 1", "cedar": null});
+    let patched = resource::patch_entry(&cx, Kind::DataFilter, name, &patch, 1)
+        .await
+        .unwrap();
+    assert_eq!(
+        (patched.body["where"].as_str(), patched.body.get("cedar")),
+        (Some("id > 1"), None)
+    );
+    assert!(fixture.snapshot().await.data_filters[0].body.resolved.is_none());
+}
+
 #[tokio::test]
 async fn every_kind_has_a_view_that_is_an_entry_again() {
     let fixture = Fixture::new().await;
@@ -83,6 +126,11 @@ async fn every_kind_has_a_view_that_is_an_entry_again() {
             Kind::Policy,
             "p",
             json!({"text": "@id(\"p\")\nforbid(principal in Lakegate::Role::\"crew\", action, resource);"}),
+        ),
+        (
+            Kind::DataFilter,
+            "lake.sales.orders/c",
+            json!({"cedar": "when { principal in Lakegate::Role::\"crew\" && resource.n.hasTag(\"id\") }", "except": ["ssn"]}),
         ),
         (
             Kind::Grant,

@@ -6,12 +6,13 @@ use lakegate_catalog::{
     id::ObjectId,
     object::Stored,
     relation::{Column, Table},
-    snapshot::Snapshot,
+    snapshot::{Snapshot, TablePath},
 };
 use lakegate_policy::{
-    Access, Clear, ColumnFacts, FilterFacts, FilterScope, MaskFacts, PolicyError, RelationFacts, RowScope, resource,
+    Access, AlikeFacts, Clear, ColumnFacts, ColumnKey, EntityUid, FilterFacts, FilterScope, MaskFacts, PolicyError,
+    PolicySet, RelationFacts, RowScope, resource,
 };
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{entities::Closure, type_name::parse_type};
 
@@ -39,6 +40,16 @@ impl LeafFacts {
             let masks = snapshot.masks_of(id);
             masks.into_iter().map(move |mask| (distance, mask))
         })
+    }
+
+    /// Ids from the column to the leaf itself.
+    pub(crate) fn lineage(&self) -> &[ObjectId] {
+        &self.lineage
+    }
+
+    /// Ids of what it lies in, from the column down; empty for a column that is a leaf.
+    pub(super) fn above(&self) -> &[ObjectId] {
+        self.lineage.split_last().map_or(&[], |(_, above)| above)
     }
 
     fn is_among(&self, ids: &[ObjectId]) -> bool {
@@ -84,20 +95,31 @@ fn below(members: &Fields, column: usize, path: &[String], lineage: &[ObjectId],
     }
 }
 
-/// The facts of a table; its entities go into `closure`.
-pub(super) fn gather(
+/// The facts of a table or view; its entities go into `closure`. Columns that these policies cannot tell apart are decided once.
+pub(crate) fn gather(
     snapshot: &Snapshot,
-    table: &Stored<Table>,
+    path: &TablePath,
     leaves: &[LeafFacts],
     closure: &mut Closure<'_>,
+    policies: Option<&PolicySet>,
 ) -> Result<RelationFacts, PolicyError> {
-    closure.table(&table.id)?;
+    let table = &path.table;
+    let relation = closure.relation(&table.id)?;
     let columns: &[Column] = &table.body.columns;
     let mut facts = Vec::with_capacity(leaves.len());
+    let mut first: BTreeMap<ColumnKey, String> = BTreeMap::new();
     for leaf in leaves {
+        let mut decided_as = leaf.id.as_str().to_owned();
         if let Some(column) = columns.get(leaf.column) {
-            closure.column(&table.id, column)?;
-            if !leaf.path.is_empty() {
+            if let Some(policies) = policies {
+                let key = key(snapshot, policies, &relation, leaf, column);
+                decided_as = first.entry(key).or_insert(decided_as).clone();
+            }
+            // What is decided as another needs no entity of its own, but what it lies in is asked for, too.
+            if decided_as == leaf.id.as_str() || !leaf.path.is_empty() {
+                closure.column(&relation, column)?;
+            }
+            if decided_as == leaf.id.as_str() && !leaf.path.is_empty() {
                 closure.field(&leaf.id, &column.id, column)?;
             }
         }
@@ -112,6 +134,7 @@ pub(super) fn gather(
         }
         facts.push(ColumnFacts {
             id: leaf.id.as_str().to_owned(),
+            decided_as,
             masks,
         });
     }
@@ -125,10 +148,35 @@ pub(super) fn gather(
         });
     }
     Ok(RelationFacts {
-        relation: resource::uid("Table", table.id.as_str()),
+        relation,
         columns: facts,
         filters,
     })
+}
+
+/// What policies can tell of a column or field, as [`Closure::column`] and [`Closure::field`] make its entity.
+fn key(
+    snapshot: &Snapshot,
+    policies: &PolicySet,
+    relation: &EntityUid,
+    leaf: &LeafFacts,
+    column: &Column,
+) -> ColumnKey {
+    let tags = snapshot.effective_tags_of_column(&column.id);
+    let within = match leaf.lineage.iter().rev().nth(1) {
+        Some(above) => resource::uid("Column", above.as_str()),
+        None => relation.clone(),
+    };
+    let (name, data_type) = match leaf.path.as_slice() {
+        [] => (column.name.clone(), column.data_type.as_str()),
+        path => (format!("{}.{}", column.name, path.join(".")), ""),
+    };
+    let facts = AlikeFacts {
+        tags: &tags,
+        name: &name,
+        data_type,
+    };
+    policies.alike(&resource::uid("Column", leaf.id.as_str()), &within, &facts)
 }
 
 /// A listed column stands for its fields.
@@ -140,7 +188,7 @@ fn scope(filter: &DataFilter, leaves: &[LeafFacts]) -> FilterScope {
 }
 
 /// A forbid on a struct column or an inner struct (`==` it) closes the fields below, whatever they decide themselves.
-pub(super) fn forbid_below(access: &mut Access, leaves: &[LeafFacts], forbidden: impl Fn(&ObjectId) -> bool) {
+pub(crate) fn forbid_below(access: &mut Access, leaves: &[LeafFacts], forbidden: impl Fn(&ObjectId) -> bool) {
     for (column, leaf) in access.columns.iter_mut().zip(leaves) {
         let mut above = leaf.lineage.iter().take(leaf.lineage.len().saturating_sub(1));
         if column.clear != Clear::Never && above.any(&forbidden) {

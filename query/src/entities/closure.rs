@@ -1,12 +1,13 @@
 //! Which entities must a decision see? The principal with all its roles, each object with all its ancestors.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
 use lakegate_catalog::{
     id::ObjectId,
+    identity::User,
     object::Stored,
     relation::{Column, Table, TableFormat, View, ViewSecurity},
     snapshot::Snapshot,
@@ -20,7 +21,7 @@ use crate::context::Caller;
 #[derive(Debug)]
 pub(crate) struct Closure<'a> {
     snapshot: &'a Snapshot,
-    found: BTreeMap<String, Entity>,
+    found: HashMap<EntityUid, Entity>,
 }
 
 type Gathered<T = ()> = Result<T, PolicyError>;
@@ -29,7 +30,7 @@ impl<'a> Closure<'a> {
     pub(crate) fn new(snapshot: &'a Snapshot) -> Self {
         Self {
             snapshot,
-            found: BTreeMap::new(),
+            found: HashMap::new(),
         }
     }
 
@@ -38,7 +39,7 @@ impl<'a> Closure<'a> {
     }
 
     fn add(&mut self, entity: Entity) {
-        self.found.insert(entity.uid().to_string(), entity);
+        self.found.insert(entity.uid(), entity);
     }
 
     /// The caller, with the roles that the token brought. A user that is not stored is not there: everything is denied.
@@ -47,11 +48,11 @@ impl<'a> Closure<'a> {
     }
 
     /// What the context of a request names.
-    pub(super) fn named_by(&mut self, context: &dyn ContextFacts) -> Gathered {
+    pub(crate) fn named_by(&mut self, context: &dyn ContextFacts) -> Gathered {
         context.references().iter().try_for_each(|uid| {
             let object = ObjectRef::new(uid.type_name().basename(), uid.id().unescaped());
             // The caller is there already, with more roles than the store knows.
-            if self.found.contains_key(&uid.to_string()) {
+            if self.found.contains_key(uid) {
                 Ok(())
             } else {
                 self.object(&object)
@@ -61,7 +62,7 @@ impl<'a> Closure<'a> {
 
     /// An object with its ancestors. What the snapshot does not hold is left out, and decisions on it are Forbidden.
     pub(crate) fn object(&mut self, object: &ObjectRef) -> Gathered {
-        if self.found.contains_key(&object.uid().to_string()) {
+        if self.found.contains_key(&object.uid()) {
             return Ok(());
         }
         let id = &ObjectId::from_stored(object.id.as_str());
@@ -104,10 +105,14 @@ impl<'a> Closure<'a> {
     }
 
     fn user_with(&mut self, id: &ObjectId, extra_roles: &[ObjectId]) -> Gathered {
-        let Some(user) = self.snapshot.user(id) else {
-            return Ok(());
-        };
-        let body = &user.body;
+        match self.snapshot.user(id) {
+            Some(user) => self.person(id, &user.body, extra_roles),
+            None => Ok(()),
+        }
+    }
+
+    /// A user as given, stored or not, with all roles that the snapshot knows.
+    pub(crate) fn person(&mut self, id: &ObjectId, body: &User, extra_roles: &[ObjectId]) -> Gathered {
         let direct: BTreeSet<&ObjectId> = body
             .roles
             .iter()
@@ -149,6 +154,10 @@ impl<'a> Closure<'a> {
         Ok(())
     }
 
+    fn has(&self, entity_type: &str, id: &ObjectId) -> bool {
+        self.found.contains_key(&resource::uid(entity_type, id.as_str()))
+    }
+
     fn connection(&mut self, id: &ObjectId) -> Gathered {
         if let Some(connection) = self.snapshot.connection(id) {
             self.add(resource::connection(
@@ -173,6 +182,9 @@ impl<'a> Closure<'a> {
     }
 
     fn database(&mut self, id: &ObjectId) -> Gathered {
+        if self.has("Database", id) {
+            return Ok(());
+        }
         let Some(database) = self.snapshot.database(id) else {
             return Ok(());
         };
@@ -183,7 +195,10 @@ impl<'a> Closure<'a> {
         Ok(())
     }
 
-    pub(crate) fn table(&mut self, id: &ObjectId) -> Gathered {
+    fn table(&mut self, id: &ObjectId) -> Gathered {
+        if self.has("Table", id) {
+            return Ok(());
+        }
         match self.snapshot.table(id) {
             Some(table) => self.table_entity(&Arc::clone(table)),
             None => Ok(()),
@@ -263,25 +278,24 @@ impl<'a> Closure<'a> {
 
     fn column_by_id(&mut self, id: &ObjectId) -> Gathered {
         let column_id = id.column().unwrap_or_else(|| id.clone());
-        let Some(path) = self.snapshot.column_path(&column_id) else {
+        let Some((relation, column)) = self.snapshot.column_of_relation(&column_id) else {
             return Ok(());
         };
-        self.table(&path.table.id)?;
-        self.column(&path.table.id, &path.column)?;
+        let relation = self.relation(relation)?;
+        self.column(&relation, column)?;
         if *id != column_id {
-            self.field(id, &column_id, &path.column)
+            self.field(id, &column_id, column)
         } else {
             Ok(())
         }
     }
 
-    /// A column of a table whose entity is there.
-    pub(crate) fn column(&mut self, table: &ObjectId, column: &Column) -> Gathered {
+    /// A column of a table or view whose entity is there.
+    pub(crate) fn column(&mut self, relation: &EntityUid, column: &Column) -> Gathered {
         let tags = self.snapshot.effective_tags_of_column(&column.id);
-        let parent = resource::uid("Table", table.as_str());
         self.add(resource::column(
             column.id.as_str(),
-            parent,
+            relation.clone(),
             &column.name,
             &column.data_type,
             &tags,
@@ -323,14 +337,15 @@ impl<'a> Closure<'a> {
             id.as_str(),
             relation,
             &filter.name,
-            "sql",
+            filter.body.language.name(),
             filter.body.restrictive,
             &tags,
         )?);
         Ok(())
     }
 
-    fn relation(&mut self, id: &ObjectId) -> Gathered<EntityUid> {
+    /// A table or view.
+    pub(crate) fn relation(&mut self, id: &ObjectId) -> Gathered<EntityUid> {
         if self.snapshot.table(id).is_some() {
             self.table(id)?;
             return Ok(resource::uid("Table", id.as_str()));

@@ -19,34 +19,29 @@ use crate::{
     context::QueryContext,
     error::{ErrorCode, QueryError, Result},
     metadata::table::InformationExec,
+    views::ViewExec,
 };
 
 /// Walks a final plan.
 ///
 /// # Errors
 /// `PLAN_INVARIANT` for a leaf that is neither a governed scan of this statement and epoch nor a constant, and for a
-/// governed scan whose source does not lie under the policy filter of its decision.
+/// governed scan whose source does not lie under the policy filter of its decision; so inside the bodies of views.
 pub fn check(plan: &Arc<dyn ExecutionPlan>, cx: &QueryContext) -> Result<()> {
-    walk(plan, &|leaf| {
-        // The concrete type: `downcast_ref` of plans follows delegates, so that a wrapper could pass for a scan.
-        let concrete: &dyn Any = leaf.as_ref();
-        match concrete.downcast_ref::<GovernedScanExec>() {
-            Some(scan) => governed(scan, cx),
-            None if is_constant(concrete) => Ok(()),
-            None => Err(incident(
-                cx,
-                &format!("`{}` is a leaf that is not governed", leaf.name()),
-            )),
-        }
-    })
-}
-
-fn walk(plan: &Arc<dyn ExecutionPlan>, leaf: &dyn Fn(&Arc<dyn ExecutionPlan>) -> Result<()>) -> Result<()> {
     let children = plan.children();
-    if children.is_empty() {
-        return leaf(plan);
+    if !children.is_empty() {
+        return children.into_iter().try_for_each(|child| check(child, cx));
     }
-    children.into_iter().try_for_each(|child| walk(child, leaf))
+    // The concrete type: `downcast_ref` of plans follows delegates, so that a wrapper could pass for a scan.
+    let concrete: &dyn Any = plan.as_ref();
+    match concrete.downcast_ref::<GovernedScanExec>() {
+        Some(scan) => governed(scan, cx),
+        None if is_constant(concrete) => Ok(()),
+        None => Err(incident(
+            cx,
+            &format!("`{}` is a leaf that is not governed", plan.name()),
+        )),
+    }
 }
 
 fn governed(scan: &GovernedScanExec, cx: &QueryContext) -> Result<()> {
@@ -57,26 +52,29 @@ fn governed(scan: &GovernedScanExec, cx: &QueryContext) -> Result<()> {
             "a governed scan belongs to another statement or policy version",
         ));
     }
-    if under_filter(scan.inner(), mark, false) {
-        Ok(())
-    } else {
-        Err(incident(cx, "a source does not lie under its policy filter"))
-    }
+    under_filter(scan.inner(), mark, false, cx)
 }
 
-/// Whether every path down to a leaf meets the policy filter with this mark.
-fn under_filter(plan: &Arc<dyn ExecutionPlan>, mark: &Mark, met: bool) -> bool {
+/// Every path down to a source meets the policy filter with this mark. Below the body of a view every leaf is governed again.
+fn under_filter(plan: &Arc<dyn ExecutionPlan>, mark: &Mark, met: bool, cx: &QueryContext) -> Result<()> {
     let concrete: &dyn Any = plan.as_ref();
     let met = met
         || concrete
             .downcast_ref::<PolicyFilterExec>()
             .is_some_and(|filter| filter.mark() == mark);
-    let children = plan.children();
-    if children.is_empty() {
-        met
-    } else {
-        children.into_iter().all(|child| under_filter(child, mark, met))
+    if let Some(view) = concrete.downcast_ref::<ViewExec>().filter(|_| met) {
+        return check(view.body(), cx);
     }
+    if concrete.is::<GovernedScanExec>() {
+        return Err(incident(cx, "a governed scan lies inside another one without a view"));
+    }
+    let children = plan.children();
+    if children.is_empty() && !met {
+        return Err(incident(cx, "a source does not lie under its policy filter"));
+    }
+    children
+        .into_iter()
+        .try_for_each(|child| under_filter(child, mark, met, cx))
 }
 
 /// Leaves that hold nothing but what the statement itself says, or visible metadata.

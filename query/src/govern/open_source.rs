@@ -56,10 +56,11 @@ impl GovernedTable {
     /// The scan of the needed raw columns.
     pub(super) async fn open(&self, request: SourceRequest) -> Result<Arc<dyn ExecutionPlan>> {
         let meter = &self.cx.meter;
-        if self.scope.restricted && !self.grant.read_stats {
+        if self.hides() {
             meter.set_restricted();
         }
         match &self.source {
+            TableSource::View(body) => body.plan(&request.needed).await,
             TableSource::Memory { schema, batches } => {
                 let parts = std::slice::from_ref(batches);
                 let scan = MemorySourceConfig::try_new_exec(parts, Arc::clone(schema), Some(request.needed))
@@ -162,7 +163,7 @@ impl GovernedTable {
         visible: &FileList,
         policy: Option<&Arc<dyn PhysicalExpr>>,
     ) -> Result<u64> {
-        if !self.scope.restricted || self.grant.read_stats {
+        if !self.hides() {
             return Ok(visible.files.iter().map(|file| file.object_meta.size).sum());
         }
         let store_url = files::store_url(&files.table.connection).map_err(source)?;

@@ -2,8 +2,12 @@
 
 mod column;
 mod filter;
+mod joint;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use datafusion::{
     arrow::datatypes::{DataType, Field, Schema, SchemaRef},
@@ -11,7 +15,7 @@ use datafusion::{
 };
 use lakegate_catalog::relation::Column;
 use lakegate_connectors::predicate::Predicate;
-use lakegate_policy::{Clear, RowScope};
+use lakegate_policy::{BoundCondition, Clear, RowScope};
 
 use self::filter::CompiledFilter;
 use super::{
@@ -21,8 +25,9 @@ use super::{
 };
 use crate::{
     authorize::{LeafFacts, RelationGrant, leaves},
-    context::QueryContext,
+    context::{Caller, QueryContext},
     error::{ErrorCode, QueryError, Result},
+    views::Other,
 };
 
 /// The columns of a source: declared and as they come, in one order.
@@ -110,7 +115,10 @@ pub(super) struct Compiler<'a> {
     pub(super) cx: &'a QueryContext,
     pub(super) grant: &'a RelationGrant,
     pub(super) source: &'a SourceColumns,
+    /// What filters read of the user whose they are: the caller, but see `joint`.
     inputs: FilterInputs,
+    /// The Cedar bodies, bound to the facts of the same person as `inputs`.
+    conditions: &'a BTreeMap<String, BoundCondition>,
     leaves: Vec<LeafFacts>,
     policy_columns: BTreeSet<usize>,
 }
@@ -122,7 +130,8 @@ impl<'a> Compiler<'a> {
             cx,
             grant,
             source,
-            inputs: inputs(cx),
+            inputs: inputs(cx, &cx.caller),
+            conditions: &grant.conditions,
             leaves,
             policy_columns: BTreeSet::new(),
         }
@@ -143,7 +152,8 @@ impl<'a> Compiler<'a> {
         ));
         let access = &self.grant.access;
         let masked = access.visible_columns().any(|column| column.clear != Clear::Always);
-        let restricted = access.rows != RowScope::All || !access.restrictive.is_empty() || masked;
+        let bound = self.grant.others.iter().any(|other| !other.restrictive.is_empty());
+        let restricted = access.rows != RowScope::All || !access.restrictive.is_empty() || bound || masked;
         let mut conjuncts = self.validity();
         conjuncts.extend(rows);
         let predicate = conjuncts
@@ -162,8 +172,20 @@ impl<'a> Compiler<'a> {
     /// Rule 4: some permissive filter, and every restrictive one.
     fn rows(&mut self) -> Result<(Vec<Expr>, Predicate)> {
         let access = &self.grant.access;
+        let (mut conjuncts, guard) = match &access.joint {
+            Some(joint) => self.rows_of_both(joint)?,
+            None => self.rows_of(&access.rows, &access.restrictive)?,
+        };
+        let mut guards = vec![guard];
+        for other in &self.grant.others {
+            self.bind_other(other, &mut conjuncts, &mut guards)?;
+        }
+        Ok((conjuncts, all(guards)))
+    }
+
+    fn rows_of(&mut self, rows: &RowScope, restrictive: &[String]) -> Result<(Vec<Expr>, Predicate)> {
         let (mut conjuncts, mut guards) = (Vec::new(), Vec::new());
-        match &access.rows {
+        match rows {
             RowScope::All => {}
             RowScope::None => return Ok((vec![lit(false)], Predicate::False)),
             RowScope::AnyOf(ids) => {
@@ -172,12 +194,25 @@ impl<'a> Compiler<'a> {
                 guards.push(guard);
             }
         }
-        for id in &access.restrictive {
+        for id in restrictive {
             let CompiledFilter { expr, guard } = self.filter(id)?;
             conjuncts.push(expr);
             guards.push(guard);
         }
         Ok((conjuncts, all(guards)))
+    }
+
+    /// Restrictive filters as they bind somebody who reads through a definer view: with that one's name and attributes.
+    fn bind_other(&mut self, other: &'a Other, conjuncts: &mut Vec<Expr>, guards: &mut Vec<Predicate>) -> Result<()> {
+        let own = std::mem::replace(&mut self.inputs, inputs(self.cx, &other.caller));
+        let conditions = std::mem::replace(&mut self.conditions, &other.conditions);
+        for id in &other.restrictive {
+            let CompiledFilter { expr, guard } = self.filter(id)?;
+            conjuncts.push(expr);
+            guards.push(guard);
+        }
+        (self.inputs, self.conditions) = (own, conditions);
+        Ok(())
     }
 
     /// Where one of these filters IS TRUE.
@@ -235,11 +270,12 @@ impl<'a> Compiler<'a> {
     }
 }
 
-fn inputs(cx: &QueryContext) -> FilterInputs {
-    let user = cx.snapshot.user(&cx.caller.user);
+/// The facts of a statement, and of somebody whom it concerns, that filters read.
+pub(crate) fn inputs(cx: &QueryContext, caller: &Caller) -> FilterInputs {
+    let user = cx.snapshot.user(&caller.user);
     FilterInputs {
-        principal_id: cx.caller.user.as_str().to_owned(),
-        principal_name: user.map_or_else(|| cx.caller.name.clone(), |user| user.name.clone()),
+        principal_id: caller.user.as_str().to_owned(),
+        principal_name: user.map_or_else(|| caller.name.clone(), |user| user.name.clone()),
         tags: user.map(|user| user.body.attributes.clone()).unwrap_or_default(),
         now: cx.now,
         purpose: cx.request.purpose.clone(),

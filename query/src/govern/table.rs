@@ -14,6 +14,7 @@ use datafusion::{
     logical_expr::{Expr, TableProviderFilterPushDown},
     physical_plan::ExecutionPlan,
 };
+use lakegate_catalog::relation::ViewSecurity;
 use lakegate_connectors::{
     connection::Connection,
     connector::Connector,
@@ -34,6 +35,7 @@ use crate::{
     authorize::RelationGrant,
     context::QueryContext,
     error::{ErrorCode, QueryError, Result},
+    views::ViewBody,
 };
 
 /// Where the rows of a governed table come from.
@@ -51,6 +53,8 @@ pub enum TableSource {
         connection: Arc<Connection>,
         spec: Arc<TableSpec>,
     },
+    /// The body of a view, over governed relations of its own.
+    View(Arc<ViewBody>),
     /// Rows in memory: the governed information schema, and tests.
     Memory {
         schema: SchemaRef,
@@ -78,6 +82,10 @@ impl TableSource {
             Self::Connector { spec, .. } => SourceColumns {
                 declared: Arc::clone(&spec.schema),
                 raw: Arc::clone(&spec.schema),
+            },
+            Self::View(body) => SourceColumns {
+                declared: Arc::clone(&body.schema),
+                raw: Arc::clone(&body.schema),
             },
             Self::Memory { schema, .. } => SourceColumns {
                 declared: Arc::clone(schema),
@@ -133,6 +141,14 @@ impl GovernedTable {
     #[must_use]
     pub fn is_restricted(&self) -> bool {
         self.scope.restricted
+    }
+
+    /// The caller may not know figures of what lies behind the barrier: rows or cells are hidden there, or may be by the body
+    /// of a view.
+    pub(super) fn hides(&self) -> bool {
+        let view = self.grant.path.view.as_ref();
+        let lends = view.is_some_and(|view| view.body.security != ViewSecurity::Invoker);
+        (self.scope.restricted || lends || self.cx.is_lent()) && !self.grant.read_stats
     }
 
     fn leakproof(&self, filter: &Expr) -> Option<Predicate> {
@@ -192,11 +208,7 @@ impl GovernedTable {
             cx: Arc::clone(&self.cx),
             relation: self.grant.name(),
             filters: shown,
-            partitions: if self.scope.restricted && !self.grant.read_stats {
-                partitions
-            } else {
-                1
-            },
+            partitions: if self.hides() { partitions } else { 1 },
         };
         Ok(Arc::new(GovernedScanExec::new(seen, mark, schema, inner)))
     }

@@ -1,4 +1,5 @@
-//! What does `information_schema` hold? `schemata`, `tables` and `columns` of its catalog, as far as the caller may see them.
+//! What does `information_schema` hold? `schemata`, `tables`, `columns` and `views` of its catalog, as far as the caller may see
+//! them.
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use datafusion::{
 };
 use lakegate_catalog::{name::TableName, relation::Column, snapshot::TablePath};
 
-use super::{Asked, attempt, table::InformationTable};
+use super::{Asked, attempt, table::InformationTable, views};
 use crate::{
     audit::Attempts,
     error::{QueryError, Result},
@@ -43,6 +44,7 @@ async fn filled(asked: &Asked<'_>, name: &TableName) -> Result<Arc<dyn TableProv
         "schemata" => schemata(&catalog.name, &databases),
         "tables" => tables(&catalog.name, &databases),
         "columns" => columns(&catalog.name, &databases, &viewer),
+        "views" => views::table(&catalog.name, &databases, &viewer),
         _ => return Err(missing()),
     };
     Ok(Arc::new(InformationTable::new(batch.map_err(QueryError::internal)?)))
@@ -64,12 +66,13 @@ fn schemata(catalog: &str, databases: &Databases) -> Built {
 }
 
 fn tables(catalog: &str, databases: &Databases) -> Built {
-    let rows: Vec<(&str, &str)> = databases
+    let kind = |path: &TablePath| if path.view.is_some() { "VIEW" } else { "BASE TABLE" };
+    let rows: Vec<(&str, &str, &str)> = databases
         .iter()
         .flat_map(|(database, tables)| {
             tables
                 .iter()
-                .map(move |path| (database.as_str(), path.table.name.as_str()))
+                .map(move |path| (database.as_str(), path.table.name.as_str(), kind(path)))
         })
         .collect();
     text_batch(
@@ -77,7 +80,7 @@ fn tables(catalog: &str, databases: &Databases) -> Built {
             ("table_catalog", vec![catalog; rows.len()]),
             ("table_schema", rows.iter().map(|row| row.0).collect()),
             ("table_name", rows.iter().map(|row| row.1).collect()),
-            ("table_type", vec!["BASE TABLE"; rows.len()]),
+            ("table_type", rows.iter().map(|row| row.2).collect()),
         ],
         None,
     )

@@ -6,7 +6,7 @@ use datafusion::arrow::datatypes::{DataType, Fields};
 use lakegate_catalog::{
     name::TableName,
     object::Stored,
-    relation::{Catalog, Column, Database},
+    relation::{Catalog, Column, Database, View, ViewSecurity},
     snapshot::TablePath,
 };
 use lakegate_policy::{Action, Clear};
@@ -16,6 +16,7 @@ use crate::{
     context::{Caller, QueryContext},
     entities::{Governor, ObjectRef},
     type_name::{parse_type, type_text},
+    views::{Broken, MAX_DEPTH, rights},
 };
 
 /// The lake as one caller may know it.
@@ -96,21 +97,48 @@ impl Viewer {
         listed.then(|| Arc::clone(database))
     }
 
-    /// Tables of a database that may be described or read; by name.
+    /// Tables and views of a database that may be described or read; by name.
     #[must_use]
     pub fn tables(&self, database: &Stored<Database>) -> Vec<TablePath> {
-        let snapshot = self.governor.snapshot();
-        let mut found: Vec<_> = snapshot
-            .tables_of(&database.id)
-            .into_iter()
-            .filter_map(|table| snapshot.table_path(&table.id))
-            .filter(|path| self.lists(path))
-            .collect();
-        found.sort_by(|left, right| left.table.name.cmp(&right.table.name));
-        found
+        let relations = self.governor.snapshot().relations_of(&database.id).into_iter();
+        relations.filter(|path| self.lists(path)).collect()
     }
 
-    /// Columns of a table that may be read or described, in order; `None`: the table is not listed.
+    /// The text of a view, for those who may describe or alter the view and everything that it reads.
+    #[must_use]
+    pub fn definition(&self, view: &Stored<View>) -> Option<String> {
+        let known = self.reads_entry("View", view.id.as_str()) && self.describes_bases(view, 0);
+        known.then(|| view.body.sql.clone())
+    }
+
+    /// Why a view cannot be read by anybody, or not with the rights of its definer.
+    #[must_use]
+    pub fn broken(&self, view: &Stored<View>) -> Option<String> {
+        let (_, broken) = rights::bases(&self.cx, view).ok()?;
+        // What the caller may not read is no fault of a view that reads with the caller's rights.
+        let lent = view.body.security != ViewSecurity::Invoker;
+        broken
+            .filter(|broken| lent || !matches!(broken, Broken::Hidden(_)))
+            .map(|broken| broken.to_string())
+    }
+
+    fn reads_entry(&self, entity_type: &str, id: &str) -> bool {
+        self.describes(entity_type, id) || self.may(Action::Alter, &ObjectRef::new(entity_type, id))
+    }
+
+    fn describes_bases(&self, view: &Stored<View>, depth: usize) -> bool {
+        let snapshot = self.governor.snapshot();
+        depth < MAX_DEPTH
+            && view.body.bases.iter().all(|base| {
+                let path = snapshot.relation_path(&base.id);
+                path.is_some_and(|path| {
+                    let below = |view: &Arc<Stored<View>>| self.describes_bases(view, depth + 1);
+                    self.reads_entry(path.entity_type(), base.id.as_str()) && path.view.as_ref().is_none_or(below)
+                })
+            })
+    }
+
+    /// Columns of a table or view that may be read or described, in order; `None`: the table is not listed.
     #[must_use]
     pub fn columns(&self, path: &TablePath) -> Option<Vec<Column>> {
         let grant = authorize::decide(&self.cx, path).ok()?;
@@ -144,7 +172,7 @@ impl Viewer {
         let Some(catalog) = snapshot.find_catalog(&name.catalog) else {
             return false;
         };
-        let stored = || snapshot.find_table(name).is_some_and(|path| self.knows(&path));
+        let stored = || snapshot.find_relation(name).is_some_and(|path| self.knows(&path));
         self.may_find(catalog, snapshot.find_database(&name.catalog, &name.database)) || stored()
     }
 
@@ -182,7 +210,11 @@ impl Viewer {
     }
 
     fn knows(&self, path: &TablePath) -> bool {
-        self.lists(path) || self.may(Action::Alter, &ObjectRef::new("Table", path.table.id.as_str()))
+        self.lists(path)
+            || self.may(
+                Action::Alter,
+                &ObjectRef::new(path.entity_type(), path.table.id.as_str()),
+            )
     }
 
     /// May the caller do this with the object?
@@ -198,12 +230,8 @@ impl Viewer {
     }
 
     fn holds_listed(&self, database: &Stored<Database>) -> bool {
-        let snapshot = self.governor.snapshot();
-        snapshot
-            .tables_of(&database.id)
-            .into_iter()
-            .filter_map(|table| snapshot.table_path(&table.id))
-            .any(|path| self.lists(&path))
+        let relations = self.governor.snapshot().relations_of(&database.id);
+        relations.iter().any(|path| self.lists(path))
     }
 
     fn lists(&self, path: &TablePath) -> bool {

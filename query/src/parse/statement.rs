@@ -3,7 +3,8 @@
 use datafusion::sql::{
     parser::Statement as EngineStatement,
     sqlparser::ast::{
-        ObjectName, ObjectNamePart, ShowStatementFilter, ShowStatementFilterPosition, ShowStatementOptions, Statement,
+        ObjectName, ObjectNamePart, ShowCreateObject, ShowStatementFilter, ShowStatementFilterPosition,
+        ShowStatementOptions, Statement,
     },
 };
 
@@ -16,6 +17,8 @@ pub enum StatementKind {
     Query(Box<EngineStatement>),
     /// EXPLAIN of a query.
     Explain(Box<EngineStatement>),
+    /// EXPLAIN ANALYZE of a query: it runs.
+    Analyze(Box<EngineStatement>),
     Metadata(MetadataStatement),
 }
 
@@ -36,6 +39,9 @@ pub enum MetadataStatement {
     Columns {
         table: Vec<String>,
     },
+    CreateView {
+        view: Vec<String>,
+    },
 }
 
 impl StatementKind {
@@ -46,15 +52,13 @@ impl StatementKind {
     pub fn of(statement: EngineStatement) -> Result<Self> {
         match statement {
             EngineStatement::Statement(inner) => of_sql(*inner),
-            EngineStatement::Explain(explain) => {
-                if explain.options.analyze {
-                    return Err(refused("EXPLAIN ANALYZE"));
+            EngineStatement::Explain(explain) => match Self::of(*explain.statement)? {
+                Self::Query(query) if explain.options.analyze => Ok(Self::Analyze(query)),
+                Self::Query(query) => Ok(Self::Explain(query)),
+                Self::Analyze(_) | Self::Explain(_) | Self::Metadata(_) => {
+                    Err(refused("EXPLAIN of anything but a query"))
                 }
-                match Self::of(*explain.statement)? {
-                    Self::Query(query) => Ok(Self::Explain(query)),
-                    Self::Explain(_) | Self::Metadata(_) => Err(refused("EXPLAIN of anything but a query")),
-                }
-            }
+            },
             EngineStatement::CreateExternalTable(_) => Err(refused("CREATE EXTERNAL TABLE")),
             EngineStatement::CopyTo(_) => Err(refused("COPY")),
             EngineStatement::Reset(_) => Err(refused("RESET")),
@@ -65,7 +69,7 @@ impl StatementKind {
     #[must_use]
     pub fn query(&self) -> Option<&EngineStatement> {
         match self {
-            Self::Query(query) | Self::Explain(query) => Some(query),
+            Self::Query(query) | Self::Explain(query) | Self::Analyze(query) => Some(query),
             Self::Metadata(_) => None,
         }
     }
@@ -76,6 +80,7 @@ impl StatementKind {
         match self {
             Self::Query(_) => "SELECT",
             Self::Explain(_) => "EXPLAIN",
+            Self::Analyze(_) => "EXPLAIN ANALYZE",
             Self::Metadata(MetadataStatement::Columns { .. }) => "DESCRIBE",
             Self::Metadata(_) => "SHOW",
         }
@@ -84,7 +89,7 @@ impl StatementKind {
     /// Whether scanned bytes are billed (query-path.md §4).
     #[must_use]
     pub fn billed(&self) -> bool {
-        matches!(self, Self::Query(_))
+        matches!(self, Self::Query(_) | Self::Analyze(_))
     }
 }
 
@@ -114,6 +119,12 @@ fn of_sql(statement: Statement) -> Result<StatementKind> {
         },
         Statement::ExplainTable { table_name, .. } => MetadataStatement::Columns {
             table: parts(&table_name)?,
+        },
+        Statement::ShowCreate {
+            obj_type: ShowCreateObject::View,
+            obj_name,
+        } => MetadataStatement::CreateView {
+            view: parts(&obj_name)?,
         },
         other => return Err(refused(&first_words(&other.to_string()))),
     };
@@ -202,6 +213,12 @@ mod tests {
                 table: vec!["lake".into(), "nyc".into(), "flights".into()]
             }
         );
+        assert_eq!(
+            metadata("SHOW CREATE VIEW lake.nyc.v"),
+            MetadataStatement::CreateView {
+                view: vec!["lake".into(), "nyc".into(), "v".into()]
+            }
+        );
         assert_eq!(metadata("SHOW CATALOGS"), MetadataStatement::Catalogs { like: None });
     }
 
@@ -214,7 +231,6 @@ mod tests {
             "SET datafusion.execution.batch_size = 1",
             "COPY t TO 'x.parquet'",
             "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION '/etc/passwd'",
-            "EXPLAIN ANALYZE SELECT 1",
             "PREPARE p AS SELECT 1",
             "DELETE FROM t",
         ] {

@@ -153,6 +153,7 @@ async fn run(inner: &Arc<Inner>, prepared: Prepared, sink: &mut Sink) -> Result<
     let mut outcome = Outcome {
         billed_statement: prepared.parsed.kind.billed(),
         statement: prepared.parsed.kind.word(),
+        attempts: prepared.attempts.clone(),
         ..Outcome::default()
     };
     let work = AssertUnwindSafe(stages(inner, prepared, sink, &mut outcome)).catch_unwind();
@@ -221,7 +222,8 @@ async fn stages(inner: &Arc<Inner>, prepared: Prepared, sink: &mut Sink, outcome
     outcome.version = Some(version);
     cutoff(&cx)?;
     let decided = planned.decided.clone();
-    outcome.decisions = Some(decided.kept());
+    running.decide(decided.kept());
+    outcome.decisions = running.decisions().cloned();
     let recheck = Recheck {
         store: &inner.store,
         published: &inner.published,

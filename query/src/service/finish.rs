@@ -14,7 +14,7 @@ use lakegate_catalog::{
 
 use super::{Inner, final_state};
 use crate::{
-    audit::{Attempts, event},
+    audit::{Attempts, acting, event},
     context::QueryContext,
     error::{ErrorCode, QueryError, Result},
     results::Written,
@@ -65,7 +65,7 @@ pub async fn end(inner: &Arc<Inner>, cx: &QueryContext, result: &Result<()>, out
         usage,
     };
     let mut events = outcome.attempts.pending();
-    events.push(AuditEvent {
+    let outcome = AuditEvent {
         query_id: Some(cx.query.clone()),
         outcome: error.map_or("ok", |error| error.code.text()).to_owned(),
         rows: Some(ended.usage.rows),
@@ -80,7 +80,8 @@ pub async fn end(inner: &Arc<Inner>, cx: &QueryContext, result: &Result<()>, out
             &format!("query:{}", cx.query),
             &cx.snapshot,
         )
-    });
+    };
+    events.push(acting(cx, outcome));
     store_end(inner, ended, events, result.is_ok()).await
 }
 

@@ -1,6 +1,7 @@
 //! What is checked before a query has a record, and what does the record hold at first?
 
 use std::{
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -8,9 +9,10 @@ use std::{
 use chrono::Utc;
 use lakegate_catalog::{
     audit::AuditEvent,
+    id::ObjectId,
     identity::Workgroup,
     object::Stored,
-    record::{QueryRecord, QueryState, Usage},
+    record::{OnBehalfOf, QueryRecord, QueryState, Usage},
     snapshot::Snapshot,
 };
 use lakegate_policy::{Action, RequestContext, Verdict};
@@ -18,7 +20,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Inner, ServiceOptions, SubmitRequest};
 use crate::{
-    audit::event,
+    audit::{Attempts, event},
+    behalf,
     context::{Caller, Limits, Meter, QueryContext},
     entities::{Governor, ObjectRef},
     error::{ErrorCode, QueryError, Result},
@@ -29,7 +32,7 @@ use crate::{
 };
 
 /// Workgroup of those who name none.
-const PRIMARY: &str = "primary";
+pub(super) const PRIMARY: &str = "primary";
 /// Least timeout a caller may ask for.
 const MIN_TIMEOUT: Duration = Duration::from_millis(1);
 
@@ -43,6 +46,8 @@ pub struct Prepared {
     pub request: SubmitRequest,
     pub record: QueryRecord,
     pub running: Running,
+    /// What was decided before there was a record; stored with the other attempts.
+    pub attempts: Attempts,
 }
 
 impl Prepared {
@@ -65,12 +70,18 @@ pub async fn prepare(inner: &Arc<Inner>, caller: &Caller, request: SubmitRequest
     let snapshot = inner.store.confirmed_snapshot().await.map_err(crate::store_error)?;
     let governor = Arc::new(inner.governor(Arc::clone(&snapshot))?);
     let checked = check(inner, caller, &request, &governor).await;
-    let (workgroup, context, parsed) = match checked {
+    let Checked {
+        workgroup,
+        context,
+        parsed,
+        acting,
+    } = match checked {
         Ok(checked) => checked,
         Err(error) => {
             let refusal = AuditEvent {
                 decision: "deny".to_owned(),
                 outcome: error.code.text().to_owned(),
+                details: asked_for(&request),
                 ..event(caller, "query.attempt", "SubmitQuery", "statement", &snapshot)
             };
             let audited = inner.store.append_audit(&[refusal]).await;
@@ -97,11 +108,26 @@ pub async fn prepare(inner: &Arc<Inner>, caller: &Caller, request: SubmitRequest
         meter: Arc::clone(&meter),
         trace: Arc::default(),
         signals: inner.options.signals.clone(),
+        decisions: Arc::clone(governor.decisions()),
         started: Instant::now(),
         now: Utc::now(),
         salt,
+        master_key: inner.options.master_key.clone(),
+        reader_depth: 0,
+        through: Default::default(),
     });
-    let record = record(&cx, &inner.options, &request, &workgroup.body);
+    let attempts = Attempts::default();
+    let (on_behalf_of, event) = acting.unzip();
+    if let Some(event) = event {
+        attempts.push(AuditEvent {
+            query_id: Some(id.clone()),
+            ..event
+        });
+    }
+    let record = QueryRecord {
+        on_behalf_of,
+        ..record(&cx, &inner.options, &request, &workgroup.body)
+    };
     inner.store.begin_query(&record).await.map_err(crate::store_error)?;
     let running = Running::new(workgroup.name.clone(), meter, cancel);
     inner.running.insert(&id, &running);
@@ -113,10 +139,24 @@ pub async fn prepare(inner: &Arc<Inner>, caller: &Caller, request: SubmitRequest
         request,
         record,
         running,
+        attempts,
     })
 }
 
-type Checked = (Arc<Stored<Workgroup>>, RequestContext, Parsed);
+/// Whom a refused statement was for, as the caller says.
+fn asked_for(request: &SubmitRequest) -> BTreeMap<String, String> {
+    let named = request.on_behalf_of.iter().map(|name| behalf::bounded(name));
+    named.map(|name| ("on_behalf_of".to_owned(), name)).collect()
+}
+
+/// A statement that may be submitted.
+struct Checked {
+    workgroup: Arc<Stored<Workgroup>>,
+    context: RequestContext,
+    parsed: Parsed,
+    /// Whom the caller acts for, and the decision that they may.
+    acting: Option<(OnBehalfOf, AuditEvent)>,
+}
 
 async fn check(inner: &Arc<Inner>, caller: &Caller, request: &SubmitRequest, governor: &Governor) -> Result<Checked> {
     parse::check_text(&request.sql)?;
@@ -128,12 +168,6 @@ async fn check(inner: &Arc<Inner>, caller: &Caller, request: &SubmitRequest, gov
             format!("dialect `{dialect}` is not supported by this version; leave it out or say `datafusion`"),
         ));
     }
-    if request.on_behalf_of.is_some() {
-        return Err(QueryError::new(
-            ErrorCode::NotSupported,
-            "`on_behalf_of` is not supported by this version",
-        ));
-    }
     let name = request.workgroup.as_deref().unwrap_or(PRIMARY).to_lowercase();
     let unknown = || {
         QueryError::new(
@@ -142,7 +176,8 @@ async fn check(inner: &Arc<Inner>, caller: &Caller, request: &SubmitRequest, gov
         )
     };
     let workgroup = Arc::clone(governor.snapshot().find_workgroup(&name).ok_or_else(unknown)?);
-    let context = request_context(governor.snapshot(), caller, request, &workgroup)?;
+    let mut context = request_context(governor.snapshot(), caller, request, &workgroup)?;
+    let acting = acting(inner, caller, request, governor, &mut context).await?;
     let object = ObjectRef::new("Workgroup", workgroup.id.as_str());
     if governor.decide(caller, &context, Action::SubmitQuery, &object).verdict != Verdict::Allow
         || workgroup.body.disabled
@@ -159,29 +194,50 @@ async fn check(inner: &Arc<Inner>, caller: &Caller, request: &SubmitRequest, gov
         parsed
     })
     .await?;
-    Ok((workgroup, context, parsed))
+    Ok(Checked {
+        workgroup,
+        context,
+        parsed,
+        acting,
+    })
+}
+
+/// Whom the caller acts for; the context says so from then on. A refusal is stored before it is answered.
+async fn acting(
+    inner: &Arc<Inner>,
+    caller: &Caller,
+    request: &SubmitRequest,
+    governor: &Governor,
+    context: &mut RequestContext,
+) -> Result<Option<(OnBehalfOf, AuditEvent)>> {
+    let Some(name) = &request.on_behalf_of else {
+        return Ok(None);
+    };
+    let behalf::Attempt { user, event } = behalf::attempt(governor, caller, context, name);
+    match user {
+        Ok(user) => {
+            let id = ObjectId::from_stored(user.id.as_str());
+            has_purpose(governor.snapshot(), &id, &user.name, context.purpose.as_deref())?;
+            context.on_behalf_of = Some(user.id.clone());
+            Ok(Some((user, event)))
+        }
+        Err(error) => {
+            let audited = inner.store.append_audit(&[event]).await;
+            audited.map_err(|error| inner.audit_failed(error))?;
+            Err(error)
+        }
+    }
 }
 
 /// Facts for Cedar. A purpose counts only if it is among the user's own.
-fn request_context(
+pub(super) fn request_context(
     snapshot: &Snapshot,
     caller: &Caller,
     request: &SubmitRequest,
     workgroup: &Stored<Workgroup>,
 ) -> Result<RequestContext> {
     let purpose = request.purpose.clone().or_else(|| caller.purpose.clone());
-    if let Some(purpose) = &purpose {
-        let own = snapshot
-            .user(&caller.user)
-            .and_then(|user| user.body.attributes.get("purposes"))
-            .is_some_and(|purposes| purposes.contains(purpose));
-        if !own {
-            return Err(QueryError::new(
-                ErrorCode::InvalidRequest,
-                format!("purpose `{purpose}` is not among the purposes of `{}`", caller.name),
-            ));
-        }
-    }
+    has_purpose(snapshot, &caller.user, &caller.name, purpose.as_deref())?;
     Ok(RequestContext {
         purpose,
         workgroup: workgroup.id.as_str().to_owned(),
@@ -189,7 +245,22 @@ fn request_context(
     })
 }
 
-fn limits(inner: &Inner, request: &SubmitRequest, workgroup: &Workgroup) -> Limits {
+fn has_purpose(snapshot: &Snapshot, user: &ObjectId, name: &str, purpose: Option<&str>) -> Result<()> {
+    let Some(purpose) = purpose else { return Ok(()) };
+    let purposes = snapshot
+        .user(user)
+        .and_then(|user| user.body.attributes.get("purposes"));
+    if purposes.is_some_and(|purposes| purposes.iter().any(|known| known == purpose)) {
+        Ok(())
+    } else {
+        Err(QueryError::new(
+            ErrorCode::InvalidRequest,
+            format!("purpose `{purpose}` is not among the purposes of `{name}`"),
+        ))
+    }
+}
+
+pub(super) fn limits(inner: &Inner, request: &SubmitRequest, workgroup: &Workgroup) -> Limits {
     let options = &inner.options;
     let asked = &request.limits;
     let memory = asked
@@ -222,6 +293,7 @@ fn record(cx: &QueryContext, options: &ServiceOptions, request: &SubmitRequest, 
         database: request.database.clone(),
         labels: request.labels.clone(),
         purpose: cx.request.purpose.clone(),
+        on_behalf_of: None,
         state: QueryState::Queued,
         statement: None,
         submitted_at: cx.now,

@@ -1,20 +1,27 @@
 //! What may a caller know of a query? Its record without hidden figures, its rows, and what happens to it.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, Utc};
 use datafusion::arrow::{datatypes::SchemaRef, record_batch::RecordBatch};
 use futures::{StreamExt, stream, stream::BoxStream};
-use lakegate_catalog::record::{QueryFilter, QueryRecord, QueryState};
+use lakegate_catalog::record::{Decisions, QueryFilter, QueryRecord, QueryState};
 use lakegate_policy::{Action, Verdict};
 
 use super::{Inner, QueryService};
 use crate::{
+    audit::Attempts,
     billing::Billing,
     context::{Caller, QueryContext, request_context},
     decided,
     entities::{Governor, ObjectRef},
     error::{ErrorCode, QueryError, Result},
+    mapping::{self, Reading},
+    plan_thread,
+    running::Running,
 };
 
 /// Between two progress events.
@@ -147,15 +154,71 @@ pub async fn list(inner: &Inner, caller: &Caller, request: ListQueries) -> Resul
 }
 
 /// Decides again what the rows of a query were decided by: may the caller still see them?
-pub async fn confirm(inner: &Inner, caller: &Caller, record: &QueryRecord) -> Result<()> {
+pub async fn confirm(
+    inner: &Inner,
+    caller: &Caller,
+    record: &QueryRecord,
+    decisions: Option<&Decisions>,
+) -> Result<()> {
+    again(inner, caller, record, decisions).await.map(drop)
+}
+
+/// As [`confirm`], and reads the mappings of row filters again: a row that left a mapping closes what it had opened.
+async fn confirm_values(
+    service: &QueryService,
+    caller: &Caller,
+    record: &QueryRecord,
+    decisions: Option<&Decisions>,
+) -> Result<()> {
+    let inner = Arc::clone(&service.inner);
+    let cx = again(&inner, caller, record, decisions).await?;
+    // Others than the submitter were confirmed to see all rows, whatever mappings say.
+    let own = cx.caller.user.as_str() == record.principal_id;
+    let Some(decisions) = decisions
+        .filter(|decisions| own && !decisions.mappings.is_empty())
+        .cloned()
+    else {
+        return Ok(());
+    };
+    let cx = Arc::new(cx.rereading(inner.options.timeout, inner.options.master_key.clone()));
+    let (attempts, handle) = (Attempts::default(), inner.engine_handle()?);
+    let store = inner.store.clone();
+    let told = attempts.clone();
+    let read = plan_thread::run(handle, move || async move {
+        let planner = inner.planner();
+        let reading = Reading {
+            planner: &planner,
+            attempts: &told,
+            asker: &cx.caller,
+        };
+        mapping::confirm(&reading, &cx, &decisions).await
+    })
+    .await;
+    store
+        .append_audit(&attempts.pending())
+        .await
+        .map_err(|error| service.inner.audit_failed(error))?;
+    read
+}
+
+async fn again(
+    inner: &Inner,
+    caller: &Caller,
+    record: &QueryRecord,
+    decisions: Option<&Decisions>,
+) -> Result<QueryContext> {
     let snapshot = inner.store.confirmed_snapshot().await.map_err(crate::store_error)?;
     let governor = inner.governor(snapshot)?;
     let workgroup = governor.snapshot().find_workgroup(&record.workgroup);
     let mut cx = QueryContext::clone(&*QueryContext::observing(&governor, caller));
     cx.request.workgroup = workgroup.map(|group| group.id.as_str().to_owned()).unwrap_or_default();
     cx.request.purpose = record.purpose.clone().or_else(|| caller.purpose.clone());
-    let decisions = record.result.as_ref().and_then(|result| result.decisions.as_ref());
-    decided::confirm(&cx, &record.principal_id, decisions)
+    // Whoever else fetches the rows must see all of every table by right of their own.
+    let own = record.principal_id == caller.user.as_str();
+    let acting = record.on_behalf_of.as_ref().filter(|_| own);
+    cx.request.on_behalf_of = acting.map(|user| user.id.clone());
+    decided::confirm(&cx, &record.principal_id, decisions)?;
+    Ok(cx)
 }
 
 /// Rows of a finished query, decided again when they are asked for and while they are on their way.
@@ -191,7 +254,7 @@ pub async fn results(
         inner.results.remove(&location.path);
         return Err(expired());
     }
-    confirm(inner, caller, &record).await?;
+    confirm_values(service, caller, &record, location.decisions.as_ref()).await?;
     let reader = inner.results.read(&location.path, offset, limit)?;
     let schema = SchemaRef::clone(&reader.schema);
     Ok(StoredResult {
@@ -217,7 +280,8 @@ fn while_confirmed(
             };
             if looked.elapsed() >= TICK {
                 visible(&service.inner, &caller, &record.id, Action::FetchResult).await?;
-                confirm(&service.inner, &caller, &record).await?;
+                let decisions = record.result.as_ref().and_then(|result| result.decisions.as_ref());
+                confirm(&service.inner, &caller, &record, decisions).await?;
                 looked = Instant::now();
             }
             Ok(Some((batch, (batches, looked))))
@@ -272,6 +336,18 @@ impl Watching {
         if self.ended {
             return None;
         }
+        let kind = loop {
+            if let Some(kind) = self.happened().await? {
+                break kind;
+            }
+        };
+        let id = self.next;
+        self.next += 1;
+        Some(QueryEvent { id, kind })
+    }
+
+    /// What happens within the next moment; `None` within: nothing that may be told.
+    async fn happened(&mut self) -> Option<Option<QueryEventKind>> {
         let kind = match self.service.inner.running.find(&self.id) {
             Some(running) if !running.state().is_final() => {
                 let state = running.state();
@@ -285,7 +361,10 @@ impl Watching {
                     QueryEventKind::State(now)
                 } else {
                     // Whoever may not know of the query any more learns nothing more.
-                    self.service.find(&self.caller, &self.id).await.ok()?;
+                    let record = self.service.find(&self.caller, &self.id).await.ok()?;
+                    if !self.may_count(&running, &record).await {
+                        return Some(None);
+                    }
                     self.progress(&running)
                 }
             }
@@ -295,12 +374,21 @@ impl Watching {
                 QueryEventKind::End(Box::new(record))
             }
         };
-        let id = self.next;
-        self.next += 1;
-        Some(QueryEvent { id, kind })
+        Some(Some(kind))
     }
 
-    fn progress(&self, running: &crate::running::Running) -> QueryEventKind {
+    /// Figures of a query are a function of its rows: they are for those who may fetch them.
+    async fn may_count(&self, running: &Running, record: &QueryRecord) -> bool {
+        match running.decisions() {
+            None => true,
+            Some(decisions) => {
+                let confirmed = confirm(&self.service.inner, &self.caller, record, Some(decisions)).await;
+                confirmed.is_ok()
+            }
+        }
+    }
+
+    fn progress(&self, running: &Running) -> QueryEventKind {
         let usage = running.meter.usage();
         let queued = running.state() == QueryState::Queued;
         QueryEventKind::Progress {

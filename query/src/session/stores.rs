@@ -21,7 +21,7 @@ use crate::context::Meter;
 const COALESCE: u64 = 1024 * 1024;
 
 /// The stores of one query. Nothing else can be reached: no default store, no registration by SQL.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct QueryStores {
     stores: HashMap<String, Arc<dyn ObjectStore>>,
 }

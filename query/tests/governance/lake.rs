@@ -10,13 +10,13 @@ use chrono::Utc;
 use datafusion::arrow::datatypes::DataType;
 use lakegate_catalog::{
     connection::Connection,
-    governance::{BoundColumn, ColumnMask, DataFilter, FilterColumns, Policy},
+    governance::{BoundColumn, ColumnMask, DataFilter, FilterColumns, FilterLanguage, Policy},
     identity::{Grant, GrantObject, Grantee, User},
     name::TableName,
     relation::{AbsentPolicyColumns, Catalog, Column, Database, PartitionMode, Table, TableFormat},
     snapshot::Snapshot,
 };
-use lakegate_policy::RequestContext;
+use lakegate_policy::{NameResolver, RequestContext};
 use lakegate_query::{
     context::{Caller, Limits, Meter, QueryContext},
     entities,
@@ -102,7 +102,14 @@ impl Lake {
                 .iter()
                 .map(|field| (field.name().clone(), field.data_type().clone()))
                 .collect();
-            let reads = lakegate_query::govern::row_filter::check(body, &schema).unwrap();
+            // A body that begins with `when` is Cedar; its names are ids already.
+            let (reads, language, resolved) = if body.starts_with("when") {
+                let checked = lakegate_query::govern::cedar_body::check(body, &schema, &Ids).unwrap();
+                (checked.reads, FilterLanguage::Cedar, Some(checked.resolved))
+            } else {
+                let reads = lakegate_query::govern::row_filter::check(body, &schema).unwrap();
+                (reads, FilterLanguage::Sql, None)
+            };
             let reads = reads.into_iter().map(|read| BoundColumn {
                 id: id(&column_id(&read.name)),
                 // As it was at publication, whatever became of the column.
@@ -113,9 +120,13 @@ impl Lake {
             let body = DataFilter {
                 covers: columns.meant(published.iter().map(|column| &column.id)),
                 body: body.clone(),
+                language,
+                resolved,
                 columns: columns.clone(),
                 restrictive: *restrictive,
                 reads: reads.collect(),
+                mappings: Vec::new(),
+                publisher: None,
             };
             stored(&format!("f-{name}"), name, Some("t-orders"), body)
         });
@@ -124,6 +135,7 @@ impl Lake {
                 table: id("t-orders"),
                 func: func.clone(),
                 rank: *rank,
+                domain: None,
             };
             stored(mask, mask, Some(&column_id(column)), body)
         });
@@ -195,6 +207,7 @@ impl Lake {
                     with_grant_option: false,
                     expires: None,
                     grantor: "admin".to_owned(),
+                    passed_on: None,
                 };
                 stored(&format!("g-{at}"), &format!("g-{at}"), None, grant)
             });
@@ -235,6 +248,7 @@ impl Lake {
             trace_id: None,
             request_id: "r".to_owned(),
             extra_roles: Vec::new(),
+            proof_ends: None,
         };
         let request = RequestContext {
             now: now.timestamp_millis(),
@@ -252,6 +266,7 @@ impl Lake {
             cancel,
             trace: Arc::default(),
             signals: Signals::default(),
+            decisions: Arc::default(),
             limits: Limits {
                 scanned_bytes: None,
                 workgroup_scanned_bytes: None,
@@ -264,7 +279,23 @@ impl Lake {
             started: Instant::now(),
             now,
             salt: rand::random(),
+            master_key: None,
+            reader_depth: 0,
+            through: Default::default(),
         })
+    }
+}
+
+/// Names are ids.
+struct Ids;
+
+impl NameResolver for Ids {
+    fn resolve(&self, _: &str, name: &str) -> Option<String> {
+        Some(name.to_owned())
+    }
+
+    fn name_of(&self, _: &str, id: &str) -> Option<String> {
+        Some(id.to_owned())
     }
 }
 

@@ -122,3 +122,92 @@ async fn the_chain_verifies_and_holds_no_value() {
     let verified = world.store.verify_audit().await.unwrap();
     assert!(verified.fault.is_none(), "{verified:?}");
 }
+
+/// governance.md §8, literally: what a table is read by.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_record_of_a_decision_says_all_that_decided() {
+    let world = fixture::world(Place::Parquet, Hidden::Canaries).await;
+    let snapshot = world.store.snapshot().await.unwrap();
+    let mut running = world
+        .queries
+        .run(&world.caller("alice").await, world.request("SELECT id FROM orders"))
+        .await
+        .unwrap();
+    while let Some(batch) = running.batches.next().await {
+        batch.unwrap();
+    }
+    let events = events_of(&world, &running.id).await;
+    let [attempt, outcome] = events.as_slice() else {
+        panic!("{events:?}")
+    };
+    let mut attempt = attempt.clone();
+    attempt.filters.sort();
+    let table = snapshot.tables.iter().find(|table| table.name == "orders").unwrap();
+    let text = |text: &str| text.to_owned();
+    let expected = AuditEvent {
+        time: attempt.time,
+        kind: text("query.attempt"),
+        principal: text("alice"),
+        principal_id: snapshot.find_user("alice").unwrap().id.as_str().to_owned(),
+        method: attempt.method.clone(),
+        address: attempt.address.clone(),
+        door: attempt.door.clone(),
+        action: text("Select"),
+        resource: format!("table:{}.orders", Place::Parquet.database()),
+        resource_id: Some(table.id.as_str().to_owned()),
+        decision: text("allow"),
+        outcome: text("ok"),
+        policies: attempt.policies.clone(),
+        filters: vec![text("orders#de@1"), text("orders#eu@1")],
+        restrictive: vec![text("orders#hold@1")],
+        masks: [("email", "hmac-sha-256@1"), ("ssn", "show-last-4@1")]
+            .map(|(column, mask)| (text(column), text(mask)))
+            .into(),
+        hidden: vec![text("customer")],
+        snapshot_version: Some(snapshot.version),
+        policy_version: Some(snapshot.version),
+        query_id: Some(running.id.clone()),
+        trace_id: attempt.trace_id.clone(),
+        rows: None,
+        bytes: None,
+        details: attempt.details.clone(),
+    };
+    assert_eq!(attempt, expected);
+    assert_eq!(attempt.details["resource_version"], table.version.to_string());
+    assert_eq!(attempt.details["digest"].len(), 64);
+    let revisions: Vec<&str> = attempt.details["revisions"].split(',').collect();
+    assert_eq!(revisions.len(), attempt.policies.len());
+    for (policy, revision) in attempt.policies.iter().zip(revisions) {
+        assert!(revision == format!("{policy}@1") || revision == policy, "{revision}");
+    }
+    assert_eq!((outcome.kind.as_str(), outcome.rows), ("query.outcome", Some(3)));
+    assert_eq!(outcome.policy_version, Some(snapshot.version));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn roles_are_recorded_on_denial_too() {
+    let world = fixture::world(Place::Parquet, Hidden::Canaries).await;
+    let admin = world
+        .store
+        .snapshot()
+        .await
+        .unwrap()
+        .find_role("admin")
+        .unwrap()
+        .id
+        .clone();
+    let mut caller = world.caller("nobody").await;
+    caller.extra_roles = vec![admin];
+    // Whatever it may do: the roles are in the record.
+    let _ = world.queries.run(&caller, world.request("SELECT * FROM missing")).await;
+    let event = world
+        .audit()
+        .await
+        .into_iter()
+        .find(|event| event.resource.ends_with("missing"));
+    let event = event.expect("an attempt");
+    assert_eq!(
+        (event.decision.as_str(), event.details["roles"].as_str()),
+        ("deny", "admin")
+    );
+}

@@ -10,11 +10,16 @@
 
 mod sql;
 
+mod analyze;
 mod audit;
+mod behalf;
+mod cedar;
 mod change;
 mod figures;
 mod interference;
 mod leaks;
+mod mappings;
+mod masks;
 mod names;
 mod outer_joins;
 
@@ -27,3 +32,4 @@ mod deadline;
 mod json;
 mod listing;
 mod parquet;
+mod views;

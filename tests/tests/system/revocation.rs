@@ -9,7 +9,7 @@ use lakegate_catalog::record::{QueryFilter, QueryRecord, QueryState};
 use lakegate_query::{
     context::Caller,
     error::{ErrorCode, QueryError},
-    service::SubmitRequest,
+    service::{QueryEventKind, SubmitRequest},
 };
 use lakegate_tests::{files, world::World};
 
@@ -17,6 +17,7 @@ use lakegate_tests::{files, world::World};
 #[derive(Clone, Copy, Debug)]
 struct Lake {
     filter: &'static str,
+    roles: &'static str,
     masks: &'static str,
     people: &'static str,
     keys: &'static str,
@@ -29,6 +30,7 @@ const EVE: &str = "  eve: {roles: [reader]}\n";
 const KEYS: &str = "keys:\n  eve: {user: eve, secret: \"env://EVE_KEY\"}\n";
 const BEFORE: Lake = Lake {
     filter: "{where: \"id > 0\"}",
+    roles: "  reader: {}\n",
     masks: "",
     people: EVE,
     keys: KEYS,
@@ -108,10 +110,10 @@ async fn apply(world: &World, lake: &Lake) {
     let yaml = format!(
         "lake: own\nconnections:\n  files: {{connector: files, options: {{root: \"./data\"}}}}\ncatalogs:\n  \
          lake: {{connection: files, default: true}}\ndatabases:\n  lake.t: {{location: \"t/\"}}\nworkgroups:\n  \
-         narrow: {{concurrency: 1, queue: 9}}\nroles:\n  reader: {{}}\nusers:\n  sam: {{}}\n{}{}tables:\n  \
+         narrow: {{concurrency: 1, queue: 9}}\nroles:\n{}users:\n  sam: {{}}\n{}{}tables:\n  \
          lake.t.x: {{format: parquet, location: \"x/\", columns: [{{name: id, type: bigint}}, {{name: region, type: varchar}}], \
          filters: {{some: {}}}{}}}\ngrants:\n  - {{to: \"user:sam\", privileges: [describe], resource: \"table:lake.t.x\"}}\n{}",
-        lake.people, lake.keys, lake.filter, lake.masks, lake.grants
+        lake.roles, lake.people, lake.keys, lake.filter, lake.masks, lake.grants
     );
     let submit = "@id(\"all.submit\")\npermit(principal, action == Lakegate::Action::\"SubmitQuery\", \
                   resource is Lakegate::Workgroup);\n";
@@ -248,6 +250,34 @@ async fn a_running_statement_ends_when_its_decision_differs() {
     }
 }
 
+/// Nothing changes but what a body in Cedar asks for: a role of eve's role, or the side of a moment that it is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_only_a_cedar_body_asks_for_ends_statements_too() {
+    let inner = Lake {
+        filter: "{cedar: 'when { principal in Lakegate::Role::\"inner\" }'}",
+        roles: "  inner: {}\n  reader: {member_of: [inner]}\n",
+        ..BEFORE
+    };
+    let without = Lake {
+        roles: "  inner: {}\n  reader: {}\n",
+        ..inner
+    };
+    let lake = world(&inner).await;
+    let (outcome, took) = ends(&lake, endless(&lake), QueryState::Running, apply(&lake, &without)).await;
+    assert_eq!(outcome.unwrap_err().code, ErrorCode::PolicyChanged);
+    assert!(took < Duration::from_secs(5), "{took:?}");
+
+    let limit = (Utc::now() + Duration::from_secs(8)).format("%Y-%m-%dT%H:%M:%S%.3fZ");
+    let filter = format!("{{cedar: 'when {{ context.now < datetime(\"{limit}\") }}'}}");
+    let lake = world(&Lake {
+        filter: filter.leak(),
+        ..BEFORE
+    })
+    .await;
+    let (outcome, _) = ends(&lake, endless(&lake), QueryState::Running, async {}).await;
+    assert_eq!(outcome.unwrap_err().code, ErrorCode::PolicyChanged);
+}
+
 /// Nobody has to wait for a slot to learn that the statement will never run.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_queued_statement_ends_when_its_decision_differs() {
@@ -275,7 +305,7 @@ async fn queued(world: &World) {
     let id = wait_for(world, "eve", QueryState::Queued).await.id;
     let mut events = world.queries.events(&caller, &id).await.unwrap();
     while let Some(event) = events.next().await {
-        if let lakegate_query::service::QueryEventKind::Progress {
+        if let QueryEventKind::Progress {
             queue_position: Some(1),
             ..
         } = event.kind
@@ -439,4 +469,31 @@ async fn a_running_statement_ends_when_its_time_has_come() {
         };
         assert_eq!(fetched(&world, &caller, &rows).await, Err(expected), "{what}");
     }
+}
+
+/// Figures of a running query are a function of its rows: who watches it learns no more than who may fetch it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_not_fetch_the_rows_is_not_told_how_many_there_are() {
+    let world = world(&BEFORE).await;
+    let views = "@id(\"sam.views\")\npermit(principal == Lakegate::User::\"sam\", action == \
+                 Lakegate::Action::\"ViewQuery\", resource);\n";
+    apply(&world, &Lake { cedar: views, ..BEFORE }).await;
+    let (eve, sam) = (eve(&world).await, world.caller("sam").await);
+    let record = world.queries.submit(&eve, endless(&world)).await.unwrap();
+    let mut own = world.queries.events(&eve, &record.id).await.unwrap();
+    while !matches!(own.next().await.unwrap().kind, QueryEventKind::Progress { .. }) {}
+    let told = world.queries.events(&sam, &record.id).await.unwrap();
+    let watched = told.map(|event| event.kind).collect::<Vec<_>>();
+    let cancelled = async {
+        // Several looks long.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        world.queries.cancel(&eve, &record.id).await.unwrap();
+    };
+    let (kinds, ()) = tokio::join!(watched, cancelled);
+    assert_eq!(kinds.len(), 2, "{kinds:?}");
+    assert!(
+        matches!(kinds[0], QueryEventKind::State(QueryState::Running)),
+        "{kinds:?}"
+    );
+    assert!(matches!(kinds[1], QueryEventKind::End(_)), "{kinds:?}");
 }

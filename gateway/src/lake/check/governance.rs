@@ -1,29 +1,21 @@
-//! Are tag keys, data filters and column masks right?
+//! Are tag keys and data filters right?
 
-use arrow::datatypes::DataType;
 use lakegate_catalog::{
-    governance::{BoundColumn, ColumnMask, DataFilter, FilterColumns, TagKey},
+    governance::{DataFilter, FilterColumns, TagKey},
     id::ObjectId,
     name::{TableName, split_name},
     object::{Kind, Stored},
     relation::Table,
 };
 use lakegate_policy::Action;
-use lakegate_query::{
-    entities::ObjectRef,
-    govern::{
-        column_mask::{self, MaskProblem},
-        row_filter::{self, FilterProblemKind},
-    },
-    type_name::{parse_type, type_text},
-};
+use lakegate_query::entities::ObjectRef;
 
-use super::{CheckContext, plain, same};
+use super::{CheckContext, filter_body, mappings, plain, same};
 use crate::lake::{
     draft::{Draft, Seat},
     judge::Asked,
-    model::{Entry, FilterEntry, FilterOf, MaskEntry, MaskOf, TagEntry},
-    problem::{Place, Problem, suggestion},
+    model::{Entry, FilterEntry, FilterOf, TagEntry},
+    problem::Place,
 };
 
 pub(super) fn tags(draft: &mut Draft, entries: &[Entry<TagEntry>]) {
@@ -71,15 +63,15 @@ pub(super) fn tags(draft: &mut Draft, entries: &[Entry<TagEntry>]) {
     draft.reindex();
 }
 
-/// The table that filters and masks of the lake belong to. (What is wrong with its name was said with the table.)
-fn table(draft: &Draft, name: &str) -> Option<std::sync::Arc<Stored<Table>>> {
+/// The table or view that filters and masks of the lake belong to. (What is wrong with its name was said with the table.)
+pub(super) fn table(draft: &Draft, name: &str) -> Option<std::sync::Arc<Stored<Table>>> {
     let parts = split_name(name)?;
     let [catalog, database, table] = parts.as_slice() else {
         return None;
     };
     draft
         .after
-        .find_table(&TableName::new(catalog, database, table))
+        .find_relation(&TableName::new(catalog, database, table))
         .map(|path| path.table)
 }
 
@@ -96,9 +88,12 @@ pub(super) fn filters(cx: &CheckContext<'_>, draft: &mut Draft, filters: &[Filte
             .into_iter()
             .find(|filter| filter.name.eq_ignore_ascii_case(&entry.name))
             .cloned();
-        let kept = known
-            .as_ref()
-            .is_some_and(|known| same(draft.stored().filter(known), &entry.body));
+        let kept = known.as_ref().is_some_and(|known| {
+            let mut stored = draft.stored().filter(known);
+            // Who does not say whose rights mean leaves them as they are.
+            stored.publisher = stored.publisher.filter(|_| entry.body.publisher.is_some());
+            same(stored, &entry.body)
+        });
         if !admits(cx, draft, (Kind::DataFilter, name), entry, kept) {
             continue;
         }
@@ -111,14 +106,19 @@ pub(super) fn filters(cx: &CheckContext<'_>, draft: &mut Draft, filters: &[Filte
         if !plain(draft, &entry.name, &entry.place, "data filter") {
             continue;
         }
-        let reads = reads(draft, entry, &table);
+        let condition = filter_body::condition(draft, entry, &table);
+        let (mappings, publisher) = mappings::bound(cx, draft, entry, &table, known.as_deref().filter(|_| kept));
         let columns = filter_columns(draft, entry, &table, name);
         let body = DataFilter {
-            body: entry.body.condition.clone(),
+            body: condition.body,
+            language: condition.language,
+            resolved: condition.resolved,
             covers: columns.meant(table.body.columns.iter().map(|column| &column.id)),
             columns,
             restrictive: entry.body.restrictive,
-            reads,
+            reads: condition.reads,
+            mappings,
+            publisher,
         };
         let name = known.as_ref().map_or(entry.name.as_str(), |known| known.name.as_str());
         let seat = Seat {
@@ -131,7 +131,7 @@ pub(super) fn filters(cx: &CheckContext<'_>, draft: &mut Draft, filters: &[Filte
 }
 
 /// Filters and masks belong to the policies, whoever owns the table.
-fn admits<E>(
+pub(super) fn admits<E>(
     cx: &CheckContext<'_>,
     draft: &mut Draft,
     (kind, owner): (Kind, &str),
@@ -148,59 +148,6 @@ fn admits<E>(
     };
     cx.judge
         .admits(draft, asked, &[(Action::ManagePolicy, ObjectRef::policy_store())])
-}
-
-/// Checks the condition and binds the columns that it reads.
-fn reads(draft: &mut Draft, entry: &Entry<FilterEntry>, table: &Stored<Table>) -> Vec<BoundColumn> {
-    let columns: Vec<(String, DataType)> = table
-        .body
-        .columns
-        .iter()
-        .filter_map(|column| Some((column.name.clone(), parse_type(&column.data_type).ok()?)))
-        .collect();
-    match row_filter::check(&entry.body.condition, &columns) {
-        Ok(reads) => reads
-            .into_iter()
-            .filter_map(|read| {
-                let column = table.body.columns.iter().find(|column| column.name == read.name)?;
-                Some(BoundColumn {
-                    name: read.name,
-                    id: column.id.clone(),
-                    data_type: column.data_type.clone(),
-                })
-            })
-            .collect(),
-        Err(found) => {
-            let place = entry.at(&["where"]);
-            let problems = found.into_iter().map(|problem| {
-                let at = entry
-                    .body
-                    .condition
-                    .get(..problem.offset)
-                    .map_or(0, |text| text.chars().count())
-                    + 1;
-                let message = format!("filter `{}`, character {at}: {}", entry.name, problem.message);
-                match problem.kind {
-                    FilterProblemKind::NotSupported => Problem::new(
-                        crate::lake::problem::ProblemCode::NotSupported,
-                        place,
-                        message,
-                        "use another condition",
-                    ),
-                    FilterProblemKind::UnknownColumn => {
-                        let names = columns.iter().map(|(name, _)| name.as_str());
-                        let name = problem.message.split('`').nth(1).unwrap_or_default();
-                        Problem::invalid(place, message, draft.suggestion(name, names))
-                    }
-                    FilterProblemKind::Limit | FilterProblemKind::Syntax | FilterProblemKind::Type => {
-                        Problem::invalid(place, message, "see the language of row filters")
-                    }
-                }
-            });
-            draft.problems.extend(problems.collect::<Vec<_>>());
-            Vec::new()
-        }
-    }
 }
 
 fn filter_columns(draft: &mut Draft, entry: &Entry<FilterEntry>, table: &Stored<Table>, name: &str) -> FilterColumns {
@@ -232,7 +179,13 @@ fn filter_columns(draft: &mut Draft, entry: &Entry<FilterEntry>, table: &Stored<
 }
 
 /// Id of a column of `table` (called `name`) by its dotted path.
-fn column_id(draft: &mut Draft, table: &Stored<Table>, name: &str, column: &str, place: &Place) -> Option<ObjectId> {
+pub(super) fn column_id(
+    draft: &mut Draft,
+    table: &Stored<Table>,
+    name: &str,
+    column: &str,
+    place: &Place,
+) -> Option<ObjectId> {
     let id = draft.after.resolve("Column", &format!("{name}.{column}"));
     if id.is_none() {
         let known = table.body.columns.iter().map(|column| column.name.as_str());
@@ -241,163 +194,4 @@ fn column_id(draft: &mut Draft, table: &Stored<Table>, name: &str, column: &str,
         draft.invalid(place, message, remedy);
     }
     id
-}
-
-pub(super) fn masks(cx: &CheckContext<'_>, draft: &mut Draft, masks: &[MaskOf]) {
-    for MaskOf {
-        table: name,
-        column,
-        mask: entry,
-    } in masks
-    {
-        let Some(table) = table(draft, name) else { continue };
-        let Some(id) = column_id(draft, &table, name, column, &entry.place) else {
-            continue;
-        };
-        let known = draft
-            .after
-            .masks_of(&id)
-            .into_iter()
-            .find(|mask| mask.name.eq_ignore_ascii_case(&entry.name))
-            .cloned();
-        let kept = known
-            .as_ref()
-            .is_some_and(|known| same(draft.stored().mask(known), &entry.body));
-        if !admits(cx, draft, (Kind::ColumnMask, &format!("{name}.{column}")), entry, kept) {
-            continue;
-        }
-        if let Some(known) = &known {
-            draft.claim(known, &entry.place, false);
-        }
-        if kept && !draft.reshaped.contains(&table.id) {
-            continue;
-        }
-        if !plain(draft, &entry.name, &entry.place, "column mask") {
-            continue;
-        }
-        function(draft, entry, &table, column);
-        if let Some(twin) = twin(draft, masks, (name, column, &id), entry) {
-            let message = format!(
-                "masks `{twin}` and `{}` of `{name}.{column}` have the same rank",
-                entry.name
-            );
-            draft.invalid(
-                entry.at(&["rank"]),
-                message,
-                "give each mask of a column a rank of its own",
-            );
-        }
-        let body = ColumnMask {
-            table: table.id.clone(),
-            func: entry.body.func.clone(),
-            rank: entry.body.rank,
-        };
-        let mask = known.as_ref().map_or(entry.name.as_str(), |known| known.name.as_str());
-        draft.write(
-            known.as_deref(),
-            &Seat {
-                parent: Some(id),
-                name: mask,
-                place: &entry.place,
-            },
-            body,
-        );
-    }
-}
-
-/// Another mask of the column with the same rank: one of the lake, or a stored one that the lake does not name.
-fn twin(
-    draft: &Draft,
-    masks: &[MaskOf],
-    (table, column, id): (&str, &str, &ObjectId),
-    entry: &Entry<MaskEntry>,
-) -> Option<String> {
-    let here = |other: &&MaskOf| other.table.eq_ignore_ascii_case(table) && other.column.eq_ignore_ascii_case(column);
-    let named: Vec<&Entry<MaskEntry>> = masks.iter().filter(here).map(|other| &other.mask).collect();
-    let is = |name: &str, other: &str| name.eq_ignore_ascii_case(other);
-    let of_lake = named
-        .iter()
-        .find(|other| !is(&other.name, &entry.name) && other.body.rank == entry.body.rank);
-    of_lake.map(|other| other.name.clone()).or_else(|| {
-        let stored = draft
-            .after
-            .masks_of(id)
-            .into_iter()
-            .filter(|mask| mask.body.rank == entry.body.rank);
-        let mut others = stored.filter(|mask| !named.iter().any(|other| is(&other.name, &mask.name)));
-        others.next().map(|mask| mask.name.clone())
-    })
-}
-
-/// The function exists and fits the column's type.
-fn function(draft: &mut Draft, entry: &Entry<MaskEntry>, table: &Stored<Table>, column: &str) {
-    let Some(data_type) = type_at(table, column) else {
-        return;
-    };
-    let place = entry.at(&["func"]).clone();
-    match column_mask::check(&entry.body.func, &data_type) {
-        Ok(column_mask::Mask::Null) if !is_nullable(table, column) => {
-            let message = format!(
-                "mask function `{}` does not apply to `{column}`, which is never NULL",
-                entry.body.func
-            );
-            draft.invalid(
-                &place,
-                message,
-                "use `mask-to-fixed-value`, or leave `nullable: false` out",
-            );
-        }
-        Ok(_) => {}
-        Err(MaskProblem::NotSupported(func)) => {
-            draft
-                .problems
-                .push(Problem::not_supported(&place, &format!("mask function `{func}`")));
-        }
-        Err(MaskProblem::Unknown(func)) => {
-            let known = column_mask::Mask::ALL.iter().map(|(name, _)| *name);
-            draft.invalid(
-                &place,
-                format!("mask function `{func}` does not exist"),
-                suggestion(&func, known),
-            );
-        }
-        Err(MaskProblem::Type { func, data_type }) => {
-            let message = format!(
-                "mask function `{func}` does not apply to `{column}`, which is `{}`",
-                type_text(&data_type)
-            );
-            draft.invalid(
-                &place,
-                message,
-                "use `mask-to-fixed-value` or `replace-with-null`, or mask another column",
-            );
-        }
-    }
-}
-
-/// May the column be NULL? A field always may.
-fn is_nullable(table: &Stored<Table>, path: &str) -> bool {
-    let parts = split_name(path).unwrap_or_default();
-    let [name] = parts.as_slice() else { return true };
-    let mut columns = table.body.columns.iter();
-    columns.all(|column| column.name != name.to_lowercase() || column.nullable)
-}
-
-/// Type of a column or struct field by its dotted path.
-fn type_at(table: &Stored<Table>, path: &str) -> Option<DataType> {
-    let parts = split_name(path)?;
-    let (first, rest) = parts.split_first()?;
-    let column = table
-        .body
-        .columns
-        .iter()
-        .find(|column| column.name == first.to_lowercase())?;
-    rest.iter()
-        .try_fold(parse_type(&column.data_type).ok()?, |data_type, part| match data_type {
-            DataType::Struct(fields) => fields
-                .iter()
-                .find(|field| field.name().eq_ignore_ascii_case(part))
-                .map(|field| field.data_type().clone()),
-            _ => None,
-        })
 }

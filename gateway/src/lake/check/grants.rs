@@ -14,6 +14,7 @@ use super::{CheckContext, unknown};
 use crate::lake::{
     draft::{Draft, Seat},
     entry::RESOURCES,
+    grant_option,
     judge::{Asked, GrantWish, Judge, refuse},
     model::{Entry, GrantEntry},
     problem::{Place, Problem, suggestion},
@@ -71,15 +72,23 @@ pub(super) fn grants(cx: &CheckContext<'_>, draft: &mut Draft, entries: &[Entry<
                 draft.invalid(&entry.place, message, "keep one of the two");
                 continue;
             }
-            let body = Grant {
+            let mut body = Grant {
                 to: to.clone(),
                 privilege: privilege.clone(),
                 object: object.clone(),
                 with_grant_option: entry.body.with_grant_option,
                 expires: entry.body.expires,
                 grantor: cx.principal.to_owned(),
+                passed_on: None,
             };
-            grant(draft, &entry.place, stored.remove(&name), &name, body);
+            let wish = grant_option::wish(&body);
+            let known = stored.remove(&name);
+            // Who may grant it vouches for it from now on; who says what is there anyway leaves it hanging where it hangs.
+            if !cx.judge.may_grant(wish, &target(cx, draft, &object)) {
+                let hangs = || known.as_ref().and_then(|known| known.body.passed_on.clone());
+                body.passed_on = cx.judge.passing_on(wish, &object).or_else(hangs);
+            }
+            grant(draft, &entry.place, known, &name, body);
         }
     }
 }
@@ -172,15 +181,6 @@ fn may_grant(
     receiver: Option<&Grantee>,
     object: &GrantObject,
 ) -> bool {
-    // What the same lake makes has no entity yet, and a location is no object: the right to grant on everything is needed.
-    let stored = cx.judge.whole().unwrap_or(&draft.before);
-    let known = matches!(object.entity_type.as_str(), "Tenant" | "PolicyStore")
-        || stored.name_of(&object.entity_type, object.id.as_str()).is_some();
-    let target = if known && object.entity_type != "DataLocation" {
-        ObjectRef::new(&object.entity_type, object.id.as_str())
-    } else {
-        ObjectRef::tenant()
-    };
     let wish = GrantWish {
         privilege,
         grantee_role: match receiver {
@@ -190,7 +190,20 @@ fn may_grant(
         with_grant_option: entry.body.with_grant_option,
         expires_ms: entry.body.expires.map(|end| end.timestamp_millis()),
     };
-    cx.judge.may_grant(wish, &target)
+    cx.judge.may_grant(wish, &target(cx, draft, object)) || cx.judge.passing_on(wish, object).is_some()
+}
+
+/// What is asked about. What the same lake makes has no entity yet, and a location is no object: the right to grant on
+/// everything is needed.
+fn target(cx: &CheckContext<'_>, draft: &Draft, object: &GrantObject) -> ObjectRef {
+    let stored = cx.judge.whole().unwrap_or(&draft.before);
+    let known = matches!(object.entity_type.as_str(), "Tenant" | "PolicyStore")
+        || stored.name_of(&object.entity_type, object.id.as_str()).is_some();
+    if known && object.entity_type != "DataLocation" {
+        ObjectRef::new(&object.entity_type, object.id.as_str())
+    } else {
+        ObjectRef::tenant()
+    }
 }
 
 /// The name of a grant: what makes it unique.
@@ -205,7 +218,8 @@ fn name(to: &Grantee, privilege: &str, object: &GrantObject) -> String {
 fn grant(draft: &mut Draft, place: &Place, known: Option<Arc<Stored<Grant>>>, name: &str, body: Grant) {
     if let Some(known) = &known {
         draft.claim(known, place, false);
-        if known.body.with_grant_option == body.with_grant_option && known.body.expires == body.expires {
+        let said = |grant: &Grant| (grant.with_grant_option, grant.expires, grant.passed_on.clone());
+        if said(&known.body) == said(&body) {
             return;
         }
     }

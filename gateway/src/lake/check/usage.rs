@@ -3,13 +3,17 @@
 //! The store refuses the first of these again at the commit; here a dry run sees all of them, by names that the applier may
 //! know.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
 use lakegate_catalog::{
+    governance::DataFilter,
     id::ObjectId,
     identity::Grantee,
     object::{Kind, LOCAL_LAKE, Stored},
-    relation::Table,
+    relation::{Table, View, ViewSecurity},
     snapshot::Snapshot,
 };
 
@@ -118,6 +122,7 @@ fn gone(draft: &Draft) -> Gone {
     of::<lakegate_catalog::relation::Catalog>(draft, &mut found);
     of::<lakegate_catalog::relation::Database>(draft, &mut found);
     of::<Table>(draft, &mut found);
+    of::<View>(draft, &mut found);
     of::<lakegate_catalog::identity::Role>(draft, &mut found);
     of::<lakegate_catalog::identity::User>(draft, &mut found);
     found
@@ -147,6 +152,18 @@ fn users(after: &Snapshot, gone: &Gone) -> HashMap<ObjectId, Vec<User>> {
     for one in after.tables.iter().filter(|table| !table.body.is_retired()) {
         add(at, &mut found, one, one.parent.iter().chain(&one.body.owner));
     }
+    for one in &after.views {
+        let definer = match &one.body.security {
+            ViewSecurity::Definer(user) => Some(user),
+            ViewSecurity::Invoker => None,
+        };
+        add(
+            at,
+            &mut found,
+            one,
+            one.parent.iter().chain(&one.body.owner).chain(definer),
+        );
+    }
     for one in &after.roles {
         add(at, &mut found, one, &one.body.member_of);
     }
@@ -155,6 +172,12 @@ fn users(after: &Snapshot, gone: &Gone) -> HashMap<ObjectId, Vec<User>> {
     }
     for one in &after.keys {
         add(at, &mut found, one, [&one.body.user]);
+    }
+    let staying =
+        |filter: &&Arc<Stored<DataFilter>>| filter.parent.as_ref().is_none_or(|table| !gone.contains_key(table));
+    for one in after.data_filters.iter().filter(staying) {
+        let tables = one.body.mappings.iter().map(|mapping| &mapping.table);
+        add(at, &mut found, one, tables.chain(&one.body.publisher));
     }
     found
 }
@@ -240,7 +263,18 @@ fn tagged(draft: &Draft) -> Vec<(&BTreeMap<String, String>, User)> {
             found.push((&one.body.tags, User::new(Kind::Database, &name, &one.id)));
         }
     }
-    let kept = |one: &&std::sync::Arc<Stored<Table>>| {
+    for one in &after.views {
+        if before.view(&one.id).is_some_and(|known| known.body == one.body) {
+            let name = name_of(after, Kind::View, one);
+            found.push((&one.body.tags, User::new(Kind::View, &name, &one.id)));
+            for column in &one.body.columns {
+                let word = format!("column `{name}.{}`", lakegate_catalog::name::quoted(&column.name));
+                let seen_as = (Kind::View, one.id.clone());
+                found.push((&column.tags, User { word, seen_as }));
+            }
+        }
+    }
+    let kept = |one: &&Arc<Stored<Table>>| {
         !one.body.is_retired() && before.table(&one.id).is_some_and(|known| known.body == one.body)
     };
     for one in after.tables.iter().filter(kept) {

@@ -4,6 +4,7 @@ use lakegate_catalog::object::Kind;
 use serde_json::Value;
 
 use crate::lake::{
+    filter_body::one_body,
     format,
     model::{FilterOf, Lake, MaskOf},
     node::{Member, Node},
@@ -22,6 +23,7 @@ pub(super) fn single(kind: Kind, name: &str, entry: &Value, problems: &mut Probl
         Kind::Catalog => "catalogs",
         Kind::Database => "databases",
         Kind::Table => "tables",
+        Kind::View => "views",
         Kind::Tag => "tags",
         Kind::Role => "roles",
         Kind::User => "users",
@@ -31,7 +33,7 @@ pub(super) fn single(kind: Kind, name: &str, entry: &Value, problems: &mut Probl
             below(&mut lake, kind, name, &node, problems);
             return lake;
         }
-        Kind::View | Kind::Partition => {
+        Kind::Partition => {
             problems.push(Problem::not_supported(&place, &format!("changing a {kind} alone")));
             return lake;
         }
@@ -73,6 +75,9 @@ fn below(lake: &mut Lake, kind: Kind, name: &str, node: &Node, problems: &mut Pr
         Kind::Policy => lake.policies.extend(read::entry(name, place, node, problems)),
         Kind::Grant => lake.grants.extend(read::entry("the grant", place, node, problems)),
         Kind::DataFilter => {
+            if let Some(problem) = one_body(member, place, node) {
+                return problems.push(problem);
+            }
             let filter = read::entry(member, place, node, problems);
             lake.filters.extend(filter.map(|filter| FilterOf {
                 table: owner.to_owned(),

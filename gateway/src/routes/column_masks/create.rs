@@ -18,7 +18,7 @@ use crate::{
 /// Create a column mask
 #[utoipa::path(
     post, path = "/v1/catalogs/{catalog}/databases/{database}/tables/{table}/columns/{column}/masks", tag = "governance", request_body = column_mask::CreateColumnMask,
-    params(("catalog" = String, Path), ("database" = String, Path), ("table" = String, Path), ("column" = String, Path, description = "dotted path"), ("Idempotency-Key" = Option<String>, Header, description = "1 to 128 characters: the same key and body make one only")),
+    params(("catalog" = String, Path), ("database" = String, Path), ("table" = String, Path, description = "a table or a view"), ("column" = String, Path, description = "dotted path"), ("Idempotency-Key" = Option<String>, Header, description = "1 to 128 characters: the same key and body make one only")),
     responses(
         (status = 201, body = column_mask::ColumnMask, headers(("ETag" = String), ("Location" = String))),
         (status = "default", description = "refused", body = error::Refusal),

@@ -18,7 +18,7 @@ use crate::{
 /// Grants on it go with it.
 #[utoipa::path(
     delete, path = "/v1/catalogs/{catalog}/databases/{database}/tables/{table}/columns/{column}/masks/{name}", tag = "governance",
-    params(("catalog" = String, Path), ("database" = String, Path), ("table" = String, Path), ("column" = String, Path, description = "dotted path"), ("name" = String, Path), ("If-Match" = String, Header, description = "the `ETag` that was read")),
+    params(("catalog" = String, Path), ("database" = String, Path), ("table" = String, Path, description = "a table or a view"), ("column" = String, Path, description = "dotted path"), ("name" = String, Path), ("If-Match" = String, Header, description = "the `ETag` that was read")),
     responses(
         (status = 204, description = "it is gone"),
         (status = "default", description = "refused", body = error::Refusal),

@@ -14,7 +14,7 @@ use crate::{
 /// Find a column mask
 #[utoipa::path(
     get, path = "/v1/catalogs/{catalog}/databases/{database}/tables/{table}/columns/{column}/masks/{name}", tag = "governance",
-    params(("catalog" = String, Path), ("database" = String, Path), ("table" = String, Path), ("column" = String, Path, description = "dotted path"), ("name" = String, Path)),
+    params(("catalog" = String, Path), ("database" = String, Path), ("table" = String, Path, description = "a table or a view"), ("column" = String, Path, description = "dotted path"), ("name" = String, Path)),
     responses(
         (status = 200, body = column_mask::ColumnMask, headers(("ETag" = String))),
         (status = "default", description = "refused", body = error::Error),

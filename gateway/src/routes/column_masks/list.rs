@@ -15,7 +15,7 @@ use crate::{
 /// By name; only those that the caller may see.
 #[utoipa::path(
     get, path = "/v1/catalogs/{catalog}/databases/{database}/tables/{table}/columns/{column}/masks", tag = "governance",
-    params(("catalog" = String, Path), ("database" = String, Path), ("table" = String, Path), ("column" = String, Path, description = "dotted path"), list::Page),
+    params(("catalog" = String, Path), ("database" = String, Path), ("table" = String, Path, description = "a table or a view"), ("column" = String, Path, description = "dotted path"), list::Page),
     responses(
         (status = 200, body = list::List<column_mask::ColumnMask>),
         (status = "default", description = "refused", body = error::Error),

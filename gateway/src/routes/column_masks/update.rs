@@ -17,7 +17,7 @@ use crate::{
 /// Update a column mask
 #[utoipa::path(
     patch, path = "/v1/catalogs/{catalog}/databases/{database}/tables/{table}/columns/{column}/masks/{name}", tag = "governance", request_body = MergePatch,
-    params(("catalog" = String, Path), ("database" = String, Path), ("table" = String, Path), ("column" = String, Path, description = "dotted path"), ("name" = String, Path), ("If-Match" = String, Header, description = "the `ETag` that was read")),
+    params(("catalog" = String, Path), ("database" = String, Path), ("table" = String, Path, description = "a table or a view"), ("column" = String, Path, description = "dotted path"), ("name" = String, Path), ("If-Match" = String, Header, description = "the `ETag` that was read")),
     responses(
         (status = 200, body = column_mask::ColumnMask, headers(("ETag" = String))),
         (status = "default", description = "refused", body = error::Refusal),

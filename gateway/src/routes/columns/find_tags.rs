@@ -15,7 +15,7 @@ use crate::{
 ///
 /// Its own, and the effective ones: the nearest value of catalog, database, table and column.
 #[utoipa::path(
-    get, path = "/v1/catalogs/{catalog}/databases/{database}/tables/{table}/columns/{column}/tags", tag = "governance", params(("catalog" = String, Path), ("database" = String, Path), ("table" = String, Path), ("column" = String, Path)),
+    get, path = "/v1/catalogs/{catalog}/databases/{database}/tables/{table}/columns/{column}/tags", tag = "governance", params(("catalog" = String, Path), ("database" = String, Path), ("table" = String, Path, description = "a table or a view"), ("column" = String, Path)),
     responses(
         (status = 200, body = tag::ObjectTags, headers(("ETag" = String))),
         (status = "default", description = "refused", body = error::Error),

@@ -15,7 +15,7 @@ use crate::{
 /// In their order; only those that the caller may know.
 #[utoipa::path(
     get, path = "/v1/catalogs/{catalog}/databases/{database}/tables/{table}/columns", tag = "catalog",
-    params(("catalog" = String, Path), ("database" = String, Path), ("table" = String, Path), list::Page),
+    params(("catalog" = String, Path), ("database" = String, Path), ("table" = String, Path, description = "a table or a view"), list::Page),
     responses(
         (status = 200, body = list::List<table::TableColumn>),
         (status = "default", description = "refused", body = error::Error),
@@ -28,7 +28,7 @@ pub async fn list_columns(
 ) -> Result<Json<list::List<table::TableColumn>>> {
     let name = TableName::new(&catalog, &database, &table);
     let desk = desk.with_described(&name).await?;
-    let found = desk.table(&name)?;
+    let found = desk.relation(&name)?;
     let page = NamePage::of(
         &desk,
         "/v1/catalogs/{catalog}/databases/{database}/tables/{table}/columns",

@@ -16,7 +16,7 @@ use crate::{
 /// What it has itself is replaced. Needs `AssociateTag` on each key that changes, and on the column.
 #[utoipa::path(
     put, path = "/v1/catalogs/{catalog}/databases/{database}/tables/{table}/columns/{column}/tags", tag = "governance", request_body = tag::SetTags,
-    params(("catalog" = String, Path), ("database" = String, Path), ("table" = String, Path), ("column" = String, Path), ("If-Match" = String, Header, description = "the `ETag` that was read")),
+    params(("catalog" = String, Path), ("database" = String, Path), ("table" = String, Path, description = "a table or a view"), ("column" = String, Path), ("If-Match" = String, Header, description = "the `ETag` that was read")),
     responses(
         (status = 200, body = tag::ObjectTags, headers(("ETag" = String))),
         (status = "default", description = "refused", body = error::Refusal),

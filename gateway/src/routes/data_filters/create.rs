@@ -17,10 +17,10 @@ use crate::{
 
 /// Create a data filter
 ///
-/// `where` is bound to columns and types when it is stored. It binds nobody until it is granted, or is restrictive.
+/// Its condition (`where` or `cedar`) is bound to columns and types when it is stored. It binds nobody until it is granted, or is restrictive.
 #[utoipa::path(
     post, path = "/v1/catalogs/{catalog}/databases/{database}/tables/{table}/data-filters", tag = "governance", request_body = data_filter::CreateDataFilter,
-    params(("catalog" = String, Path), ("database" = String, Path), ("table" = String, Path), ("Idempotency-Key" = Option<String>, Header, description = "1 to 128 characters: the same key and body make one only")),
+    params(("catalog" = String, Path), ("database" = String, Path), ("table" = String, Path, description = "a table or a view"), ("Idempotency-Key" = Option<String>, Header, description = "1 to 128 characters: the same key and body make one only")),
     responses(
         (status = 201, body = data_filter::DataFilter, headers(("ETag" = String), ("Location" = String))),
         (status = "default", description = "refused", body = error::Refusal),
@@ -32,7 +32,7 @@ pub async fn create_data_filter(
     Json(body): Json<Map<String, Value>>,
 ) -> Result<Response> {
     let owner = TableName::new(&catalog, &database, &table);
-    desk.table(&owner)?;
+    desk.relation(&owner)?;
     desk.require(Action::ManagePolicy, &ObjectRef::policy_store(), "policy-store:default")
         .await?;
     let (name, entry) = from_wire::entry::named_member(body)?;

@@ -18,7 +18,7 @@ use crate::{
 /// Grants on it go with it.
 #[utoipa::path(
     delete, path = "/v1/catalogs/{catalog}/databases/{database}/tables/{table}/data-filters/{name}", tag = "governance",
-    params(("catalog" = String, Path), ("database" = String, Path), ("table" = String, Path), ("name" = String, Path), ("If-Match" = String, Header, description = "the `ETag` that was read")),
+    params(("catalog" = String, Path), ("database" = String, Path), ("table" = String, Path, description = "a table or a view"), ("name" = String, Path), ("If-Match" = String, Header, description = "the `ETag` that was read")),
     responses(
         (status = 204, description = "it is gone"),
         (status = "default", description = "refused", body = error::Refusal),
@@ -30,7 +30,7 @@ pub async fn delete_data_filter(
     if_match: IfMatch,
 ) -> Result<Response> {
     let owner = TableName::new(&catalog, &database, &table);
-    desk.table(&owner)?;
+    desk.relation(&owner)?;
     let name = format!("{owner}/{name}");
     desk.find(Kind::DataFilter, &name)?;
     desk.require(Action::ManagePolicy, &ObjectRef::policy_store(), "policy-store:default")

@@ -9,7 +9,7 @@ use crate::{error::Result, extract::Path, stored::Desk, to_wire};
 /// Find a data filter
 #[utoipa::path(
     get, path = "/v1/catalogs/{catalog}/databases/{database}/tables/{table}/data-filters/{name}", tag = "governance",
-    params(("catalog" = String, Path), ("database" = String, Path), ("table" = String, Path), ("name" = String, Path)),
+    params(("catalog" = String, Path), ("database" = String, Path), ("table" = String, Path, description = "a table or a view"), ("name" = String, Path)),
     responses(
         (status = 200, body = data_filter::DataFilter, headers(("ETag" = String))),
         (status = "default", description = "refused", body = error::Error),
@@ -20,6 +20,6 @@ pub async fn find_data_filter(
     Path((catalog, database, table, name)): Path<(String, String, String, String)>,
 ) -> Result<Response> {
     let owner = TableName::new(&catalog, &database, &table);
-    desk.table(&owner)?;
+    desk.relation(&owner)?;
     to_wire::entry::found::<data_filter::DataFilter>(desk.find(Kind::DataFilter, &format!("{owner}/{name}"))?)
 }

@@ -15,7 +15,7 @@ use crate::{
 /// By name; only those that the caller may see.
 #[utoipa::path(
     get, path = "/v1/catalogs/{catalog}/databases/{database}/tables/{table}/data-filters", tag = "governance",
-    params(("catalog" = String, Path), ("database" = String, Path), ("table" = String, Path), list::Page),
+    params(("catalog" = String, Path), ("database" = String, Path), ("table" = String, Path, description = "a table or a view"), list::Page),
     responses(
         (status = 200, body = list::List<data_filter::DataFilter>),
         (status = "default", description = "refused", body = error::Error),
@@ -27,7 +27,7 @@ pub async fn list_data_filters(
     Query(page): Query<list::Page>,
 ) -> Result<Json<list::List<data_filter::DataFilter>>> {
     let owner = TableName::new(&catalog, &database, &table);
-    desk.table(&owner)?;
+    desk.relation(&owner)?;
     let prefix = format!("{owner}/");
     let page = NamePage::of(
         &desk,

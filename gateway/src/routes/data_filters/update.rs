@@ -17,7 +17,7 @@ use crate::{
 /// Update a data filter
 #[utoipa::path(
     patch, path = "/v1/catalogs/{catalog}/databases/{database}/tables/{table}/data-filters/{name}", tag = "governance", request_body = MergePatch,
-    params(("catalog" = String, Path), ("database" = String, Path), ("table" = String, Path), ("name" = String, Path), ("If-Match" = String, Header, description = "the `ETag` that was read")),
+    params(("catalog" = String, Path), ("database" = String, Path), ("table" = String, Path, description = "a table or a view"), ("name" = String, Path), ("If-Match" = String, Header, description = "the `ETag` that was read")),
     responses(
         (status = 200, body = data_filter::DataFilter, headers(("ETag" = String))),
         (status = "default", description = "refused", body = error::Refusal),
@@ -30,7 +30,7 @@ pub async fn update_data_filter(
     Json(patch): Json<MergePatch>,
 ) -> Result<Response> {
     let owner = TableName::new(&catalog, &database, &table);
-    desk.table(&owner)?;
+    desk.relation(&owner)?;
     let name = format!("{owner}/{name}");
     desk.find(Kind::DataFilter, &name)?;
     desk.require(Action::ManagePolicy, &ObjectRef::policy_store(), "policy-store:default")

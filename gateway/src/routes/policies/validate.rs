@@ -23,6 +23,9 @@ pub async fn validate_policies(
 ) -> Result<Json<policy::PolicyValidation>> {
     desk.require(Action::ManagePolicy, &ObjectRef::policy_store(), "policy-store:default")
         .await?;
-    let found = from_wire::policy::check(desk.snapshot(), &body.text);
+    let mut found = from_wire::policy::check(desk.snapshot(), &body.text);
+    if body.stored {
+        found.and(from_wire::policy::check_stored(desk.snapshot()));
+    }
     Ok(Json(to_wire::policy::validation(found)))
 }

@@ -1,6 +1,7 @@
 //! How is a query submitted?
 
 use axum::{extract::State, response::Response};
+use http::HeaderMap;
 use lakegate_openapi::{error, query};
 
 use crate::{
@@ -20,6 +21,7 @@ use crate::{
     post, path = "/v1/queries", tag = "queries", request_body = query::SubmitQuery,
     params(
         ("Prefer" = Option<String>, Header, description = "`wait=10`: wait for the end"),
+        ("Lakegate-On-Behalf-Of" = Option<String>, Header, description = "as `on_behalf_of` in the body"),
         ("Idempotency-Key" = Option<String>, Header, description = "1 to 128 characters: the same key and body start one query only"),
     ),
     responses(
@@ -32,9 +34,10 @@ pub async fn submit_query(
     State(app): State<AppState>,
     Authenticated(caller): Authenticated,
     PreferWait(wait): PreferWait,
+    headers: HeaderMap,
     Json(body): Json<query::SubmitQuery>,
 ) -> Result<Response> {
-    let record = app.submit(&caller, from_wire::query::request(body)).await?;
+    let record = app.submit(&caller, from_wire::query::request(body, &headers)?).await?;
     let record = app.wait_for_end(&caller, record, wait.unwrap_or_default()).await?;
     Ok(to_wire::query::submitted(&record, wait))
 }

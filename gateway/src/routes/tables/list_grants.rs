@@ -16,7 +16,7 @@ use crate::{
 /// And on its columns, filters and masks: those to the caller (and the roles held), and those that the caller may revoke.
 #[utoipa::path(
     get, path = "/v1/catalogs/{catalog}/databases/{database}/tables/{table}/grants", tag = "governance",
-    params(("catalog" = String, Path), ("database" = String, Path), ("table" = String, Path), list::Page),
+    params(("catalog" = String, Path), ("database" = String, Path), ("table" = String, Path, description = "a table or a view"), list::Page),
     responses(
         (status = 200, body = list::List<grant::Grant>),
         (status = "default", description = "refused", body = error::Error),
@@ -28,7 +28,7 @@ pub async fn list_table_grants(
     Query(page): Query<list::Page>,
 ) -> Result<Json<list::List<grant::Grant>>> {
     let name = TableName::new(&catalog, &database, &table);
-    let found = desk.table(&name)?.table.id.clone();
+    let found = desk.relation(&name)?.table.id.clone();
     let page = NamePage::of(
         &desk,
         "/v1/catalogs/{catalog}/databases/{database}/tables/{table}/grants",

@@ -33,6 +33,42 @@ pub(super) fn show_last_4(array: &ArrayRef) -> Result<ArrayRef> {
     })
 }
 
+/// At which end a mask leaves characters.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Side {
+    Left,
+    Right,
+}
+
+/// Shows some code points at one end of values that keep enough others hidden.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Keep {
+    pub shown: usize,
+    pub side: Side,
+    /// Least number of code points that are replaced; a value with fewer shows none.
+    pub hidden: usize,
+}
+
+pub(super) fn keep(array: &ArrayRef, keep: Keep) -> Result<ArrayRef> {
+    mapped(array, |value| kept(value, keep))
+}
+
+fn kept(value: &str, keep: Keep) -> String {
+    let length = value.chars().count();
+    let shows = |at: usize| match keep.side {
+        Side::Left => at < keep.shown,
+        Side::Right => at >= length.saturating_sub(keep.shown),
+    };
+    // Punctuation that stays hides nothing.
+    let replaced = value.chars().enumerate().filter(|(at, c)| !shows(*at) && !stays(*c));
+    let enough = replaced.count() >= keep.hidden;
+    value
+        .chars()
+        .enumerate()
+        .map(|(at, c)| if enough && shows(at) { c } else { masked(c) })
+        .collect()
+}
+
 fn mapped(array: &ArrayRef, map: impl Fn(&str) -> String) -> Result<ArrayRef> {
     Ok(text_array(
         texts(array).into_iter().map(|value| value.map(&map)),
@@ -42,11 +78,15 @@ fn mapped(array: &ArrayRef, map: impl Fn(&str) -> String) -> Result<ArrayRef> {
 
 fn masked(character: char) -> char {
     match character {
-        '(' | ')' | ',' | '.' | '-' | '@' => character,
+        kept if stays(kept) => kept,
         // Digits of every script: an Arabic-Indic digit is a digit too.
         digit if digit.is_numeric() => 'n',
         _ => 'x',
     }
+}
+
+fn stays(character: char) -> bool {
+    matches!(character, '(' | ')' | ',' | '.' | '-' | '@')
 }
 
 #[cfg(test)]
@@ -87,5 +127,25 @@ mod tests {
         );
         let views: ArrayRef = Arc::new(StringViewArray::from(vec!["(a) 1@b.c"]));
         assert_eq!(alphanum(&views).unwrap().as_string_view().value(0), "(x)xn@x.x");
+    }
+
+    #[test]
+    fn keep_shows_nothing_of_what_is_too_short() {
+        let keep = |side, hidden| Keep { shown: 4, side, hidden };
+        for (value, side, hidden, expected) in [
+            ("111-22-3333", Side::Right, 4, "nnn-nn-3333"),
+            ("111-22-3333", Side::Left, 4, "111-nn-nnnn"),
+            ("12345678", Side::Right, 4, "nnnn5678"),
+            ("1234567", Side::Right, 4, "nnnnnnn"),
+            ("3333", Side::Right, 4, "nnnn"),
+            ("", Side::Right, 4, ""),
+            // What stays of a short value is punctuation only.
+            ("----3333", Side::Right, 4, "----nnnn"),
+            ("äöüß-3333", Side::Right, 4, "xxxx-3333"),
+            ("äöü3333", Side::Left, 1, "äöü3nnn"),
+            ("a3333", Side::Right, 1, "x3333"),
+        ] {
+            assert_eq!(kept(value, keep(side, hidden)), expected, "{value} {side:?} {hidden}");
+        }
     }
 }

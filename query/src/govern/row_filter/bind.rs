@@ -1,10 +1,12 @@
 //! Do the names and types of a filter body fit the table? One type on both sides, no casts, every problem at once.
 
+mod mapping;
+
 use arrow::datatypes::{DataType, TimeUnit};
 use lakegate_connectors::predicate::LikePattern;
 
 use super::{
-    FilterProblem, FilterProblemKind, FilterRead,
+    FilterProblem, FilterProblemKind, FilterRead, Mapping, MappingTables,
     function::{DateUnit, FilterFunction},
     literal,
     syntax::{Arithmetic, Attribute, Condition, Function, Test, Value, ValueKind},
@@ -14,6 +16,8 @@ use super::{
 /// Gives every piece its type.
 pub(super) struct Binder<'a> {
     pub(super) columns: &'a [(String, DataType)],
+    pub(super) tables: &'a MappingTables<'a>,
+    pub(super) mappings: Vec<Mapping>,
     pub(super) reads: Vec<FilterRead>,
     pub(super) problems: Vec<FilterProblem>,
 }
@@ -56,6 +60,7 @@ impl Binder<'_> {
                 });
                 (left, TypedTest::InList(list.collect::<Option<_>>()?))
             }
+            Test::InMapping(query) => self.mapping(left, query)?,
             Test::InTag(key) => (self.text(left, "IN principal.tag")?, TypedTest::InTag(key.clone())),
             Test::Like { pattern, escape } => (
                 self.text(left, "LIKE")?,

@@ -1,5 +1,7 @@
 //! Which engine expression means the same as a filter body? One that is true exactly where the body IS TRUE and not E.
 
+use std::sync::Arc;
+
 use arrow::datatypes::DataType;
 use datafusion::{
     common::{Column, ScalarValue},
@@ -17,6 +19,8 @@ use super::{
 /// Compiles one body for one statement.
 pub(super) struct Emitter<'a> {
     pub(super) inputs: &'a FilterInputs,
+    /// The values of the mappings.
+    sets: &'a [Option<Arc<[ScalarValue]>>],
     /// The raw value of a column, by its name in the body.
     pub(super) column: &'a dyn Fn(&str) -> Expr,
     /// What must hold for the body not to be E, collected on the way.
@@ -26,26 +30,29 @@ pub(super) struct Emitter<'a> {
 }
 
 impl<'a> Emitter<'a> {
-    pub(super) fn new(inputs: &'a FilterInputs, column: &'a dyn Fn(&str) -> Expr) -> Self {
+    pub(super) fn new(
+        inputs: &'a FilterInputs,
+        sets: &'a [Option<Arc<[ScalarValue]>>],
+        column: &'a dyn Fn(&str) -> Expr,
+    ) -> Self {
         Self {
             inputs,
+            sets,
             column,
             validity: Vec::new(),
             absent: false,
         }
     }
 
-    /// `validity AND (body IS TRUE)`: never NULL, and no operator of the body can absorb an E.
-    pub(super) fn body(mut self, body: &Typed) -> Expr {
+    /// `validity AND (body IS TRUE)`: never NULL, and no operator of the body can absorb an E. `None`: it is E on every row.
+    pub(super) fn body(mut self, body: &Typed) -> Option<Expr> {
         let body = self.condition(body);
         if self.absent {
-            return lit(false);
+            return None;
         }
         let body = Expr::IsTrue(Box::new(body));
-        self.validity
-            .into_iter()
-            .rev()
-            .fold(body, |rest, valid| binary(valid, Operator::And, rest))
+        let valid = self.validity.into_iter().rev();
+        Some(valid.fold(body, |rest, valid| binary(valid, Operator::And, rest)))
     }
 
     fn condition(&mut self, condition: &Typed) -> Expr {
@@ -90,6 +97,14 @@ impl<'a> Emitter<'a> {
                 Expr::Between(Between::new(boxed(left), negated, boxed(low), boxed(high)))
             }
             TypedTest::InList(list) => in_list(left, list.clone(), negated),
+            TypedTest::InMapping(at) => match set_of(self.sets, *at, data_type) {
+                None => {
+                    self.absent = true;
+                    lit(false)
+                }
+                Some(values) if values.is_empty() => lit(false),
+                Some(values) => in_list(left, values, negated),
+            },
             TypedTest::InTag(key) => match self.inputs.tags.get(key) {
                 None => {
                     self.absent = true;
@@ -136,7 +151,7 @@ impl<'a> Emitter<'a> {
             TypedKind::Call(function, arguments) => {
                 let arguments: Vec<Expr> = arguments.iter().map(|argument| self.value(argument)).collect();
                 let call = function.clone().call(arguments.clone());
-                if matches!(function, FilterFunction::Arithmetic(..)) {
+                if matches!(function, FilterFunction::Arithmetic(..) | FilterFunction::DateTrunc(_)) {
                     self.validity.push(computed(&arguments, &call));
                 }
                 call
@@ -145,7 +160,21 @@ impl<'a> Emitter<'a> {
     }
 }
 
-/// An operand is NULL, or there is a result: otherwise the operator overflowed.
+/// The values of a mapping in the type that they are compared with; `None`: they are not known, or of another type.
+pub(super) fn set_of(sets: &[Option<Arc<[ScalarValue]>>], at: usize, data_type: &DataType) -> Option<Vec<ScalarValue>> {
+    let values = sets.get(at)?.as_ref()?;
+    let typed = values.iter().map(|value| match value {
+        same if same.data_type() == *data_type => Some(same.clone()),
+        ScalarValue::Utf8(Some(text)) | ScalarValue::LargeUtf8(Some(text)) | ScalarValue::Utf8View(Some(text)) => {
+            literal::text(text, data_type)
+        }
+        _ => None,
+    });
+    typed.collect()
+}
+
+/// An operand is NULL, or there is a result: otherwise the operator overflowed. (So does the beginning of the first unit that
+/// a timestamp type reaches into.)
 fn computed(arguments: &[Expr], call: &Expr) -> Expr {
     let result = Expr::IsNotNull(Box::new(call.clone()));
     arguments.iter().fold(result, |rest, argument| {

@@ -1,5 +1,8 @@
 //! Is a filter body well formed? Recursive descent over the grammar of governance.md §4.1, within its limits.
 
+mod mapping;
+mod membership;
+
 use super::{
     FilterProblem, FilterProblemKind, MAX_DEPTH, MAX_NODES,
     syntax::{Arithmetic, Attribute, Comparison, Condition, Function, Test, Value, ValueKind},
@@ -15,6 +18,8 @@ pub(super) fn parse(body: &str) -> Parsed<Condition> {
         next: 0,
         nodes: 0,
         depth: 0,
+        negations: 0,
+        in_mapping: false,
     };
     let condition = parser.or()?;
     match parser.peek() {
@@ -28,6 +33,9 @@ struct Parser {
     next: usize,
     nodes: usize,
     depth: usize,
+    /// NOTs around what is read now.
+    negations: usize,
+    in_mapping: bool,
 }
 
 impl Parser {
@@ -61,7 +69,10 @@ impl Parser {
     fn not(&mut self) -> Parsed<Condition> {
         if self.word("not") {
             self.node()?;
-            return Ok(Condition::Not(Box::new(self.primary()?)));
+            self.negations += 1;
+            let part = self.primary();
+            self.negations -= 1;
+            return Ok(Condition::Not(Box::new(part?)));
         }
         self.primary()
     }
@@ -110,7 +121,7 @@ impl Parser {
         let negated = self.word("not");
         let test = match self.peek_word() {
             Some("between") => self.between()?,
-            Some("in") => self.is_in()?,
+            Some("in") => self.is_in(negated)?,
             Some("like") => self.like()?,
             Some("similar" | "ilike" | "rlike" | "regexp" | "glob") => {
                 return Err(self.refused("pattern matching other than LIKE"));
@@ -140,42 +151,6 @@ impl Parser {
             return Err(self.unexpected("AND"));
         }
         Ok(Test::Between(low, self.value()?))
-    }
-
-    fn is_in(&mut self) -> Parsed<Test> {
-        self.next += 1;
-        if self.peek_word() == Some("principal") {
-            return self.tag();
-        }
-        self.expect("(")?;
-        if self.peek_word() == Some("select") {
-            let offset = self.offset();
-            let message =
-                "a mapping (IN (SELECT …)) is not supported in this version; use `principal.tag('…')` or a list";
-            return Err(FilterProblem {
-                offset,
-                message: message.to_owned(),
-                kind: FilterProblemKind::NotSupported,
-            });
-        }
-        let mut list = vec![self.literal()?];
-        while self.symbol(",") {
-            list.push(self.literal()?);
-        }
-        self.expect(")")?;
-        Ok(Test::InList(list))
-    }
-
-    fn tag(&mut self) -> Parsed<Test> {
-        self.next += 1;
-        self.expect(".")?;
-        if !self.word("tag") {
-            return Err(self.unexpected("`tag('…')`: only tags of the principal are sets"));
-        }
-        self.expect("(")?;
-        let key = self.text()?;
-        self.expect(")")?;
-        Ok(Test::InTag(key))
     }
 
     fn like(&mut self) -> Parsed<Test> {

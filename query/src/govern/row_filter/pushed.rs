@@ -1,5 +1,7 @@
 //! Which condition that sources and pruning understand holds wherever a filter body does? Never a narrower one.
 
+use std::sync::Arc;
+
 use datafusion::common::ScalarValue;
 use lakegate_connectors::{
     predicate::{CompareOp, Predicate},
@@ -7,14 +9,21 @@ use lakegate_connectors::{
 };
 
 use super::{
-    FilterInputs, literal,
+    FilterInputs,
+    emit::set_of,
+    literal,
     syntax::Comparison,
     typed::{Typed, TypedKind, TypedTest, TypedValue},
 };
 
+/// Larger sets stay here: no source is sent a statement of a megabyte.
+const MOST_PUSHED: usize = 1_000;
+
 /// Translates one body for one statement; what has no translation is `True`.
 pub(super) struct Pusher<'a> {
     pub(super) inputs: &'a FilterInputs,
+    /// The values of the mappings.
+    pub(super) sets: &'a [Option<Arc<[ScalarValue]>>],
     /// The source's column for a name of the body; `None`: do not push conditions on it.
     pub(super) column: &'a dyn Fn(&str) -> Option<ColumnRef>,
 }
@@ -74,7 +83,13 @@ impl Pusher<'_> {
                 low: self.literal(low)?.into(),
                 high: self.literal(high)?.into(),
             }),
+            TypedTest::InList(list) if list.iter().any(has_two_signs) => None,
             TypedTest::InList(list) => in_set(column, list.iter().cloned()),
+            TypedTest::InMapping(at) => {
+                let values = set_of(self.sets, *at, &left.data_type)?;
+                let few = !values.is_empty() && values.len() <= MOST_PUSHED;
+                few.then(|| in_set(column, values)).flatten()
+            }
             TypedTest::InTag(key) => {
                 let values = self.inputs.tags.get(key).filter(|values| !values.is_empty())?;
                 in_set(
@@ -100,7 +115,7 @@ impl Pusher<'_> {
 
     fn literal(&self, value: &TypedValue) -> Option<ScalarValue> {
         match &value.kind {
-            TypedKind::Literal(literal) => Some(literal.clone()),
+            TypedKind::Literal(literal) => Some(literal.clone()).filter(|literal| !has_two_signs(literal)),
             TypedKind::Attribute(attribute) => self.inputs.attribute(*attribute, value),
             _ => None,
         }
@@ -154,6 +169,15 @@ pub(crate) fn relaxed(predicate: &Predicate, wanted: &dyn Fn(&ColumnRef) -> bool
         Predicate::Or(parts) => any(parts.iter().map(|part| relaxed(part, wanted)).collect()),
         other if other.columns().into_iter().all(wanted) => other.clone(),
         _ => Predicate::True,
+    }
+}
+
+/// The zero of floats: here −0.0 lies before 0.0 (total order), at most sources both are one value.
+fn has_two_signs(literal: &ScalarValue) -> bool {
+    match literal {
+        ScalarValue::Float32(Some(value)) => *value == 0.0,
+        ScalarValue::Float64(Some(value)) => *value == 0.0,
+        _ => false,
     }
 }
 

@@ -36,6 +36,7 @@ pub(super) enum Test {
     Between(Value, Value),
     /// Literals only.
     InList(Vec<Value>),
+    InMapping(Box<MappingQuery>),
     /// Key of a tag of the principal.
     InTag(String),
     Like {
@@ -44,6 +45,17 @@ pub(super) enum Test {
     },
     IsNull,
     IsBoolean(bool),
+}
+
+/// The values of one column of another table.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct MappingQuery {
+    /// Catalog, database and table, in lower case.
+    pub(super) table: [String; 3],
+    pub(super) table_offset: usize,
+    pub(super) column: String,
+    pub(super) column_offset: usize,
+    pub(super) condition: Option<Condition>,
 }
 
 /// A value and where it begins, in bytes.

@@ -32,6 +32,8 @@ pub(super) enum TypedTest {
     Compare(Comparison, TypedValue),
     Between(TypedValue, TypedValue),
     InList(Vec<ScalarValue>),
+    /// Position among the mappings of the body.
+    InMapping(usize),
     InTag(String),
     Like(LikePattern),
     IsNull,

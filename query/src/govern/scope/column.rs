@@ -12,7 +12,7 @@ use lakegate_policy::{Clear, ColumnAccess, MaskChoice};
 
 use super::{Compiler, VisibleColumn};
 use crate::{
-    error::Result,
+    error::{ErrorCode, QueryError, Result},
     govern::{
         cell::CellFunction,
         column_mask,
@@ -37,10 +37,50 @@ struct Place<'a> {
 }
 
 /// A value that may be shown, and the condition under which it is clear; `None`: always.
-struct Shown {
+pub(super) struct Shown {
     cell: Expr,
     data_type: DataType,
     clear: Option<Expr>,
+}
+
+/// One visible leaf: how its value is shown, and how it is not.
+pub(super) struct Leaf<'a> {
+    place: Place<'a>,
+    text: bool,
+}
+
+impl Leaf<'_> {
+    fn typed(&self, raw: Expr) -> Expr {
+        if self.text {
+            converted(self.place.column, raw, self.place.path, self.place.data_type)
+        } else {
+            raw
+        }
+    }
+
+    /// Clear on every visible row.
+    pub(super) fn clear(&self) -> Shown {
+        Shown {
+            cell: self.typed(self.place.raw.clone()),
+            data_type: self.place.data_type.clone(),
+            clear: None,
+        }
+    }
+
+    /// Clear where the condition IS TRUE, else `other`. What is not shown is not converted.
+    pub(super) fn shown_where(&self, condition: Expr, other: Expr) -> Shown {
+        let raw = vec![condition.clone(), self.place.raw.clone()];
+        let shown = self.typed(CellFunction::Keep.call(raw));
+        Shown {
+            cell: self.choose(condition.clone(), shown, other),
+            data_type: self.place.data_type.clone(),
+            clear: Some(condition),
+        }
+    }
+
+    pub(super) fn choose(&self, condition: Expr, then: Expr, other: Expr) -> Expr {
+        CellFunction::Choose.call(vec![condition, then, other])
+    }
 }
 
 impl Compiler<'_> {
@@ -176,49 +216,42 @@ impl Compiler<'_> {
     }
 
     fn leaf(&mut self, place: Place<'_>, access: &ColumnAccess) -> Result<Option<Shown>> {
-        let Place {
-            column,
-            at,
-            path,
-            raw,
-            data_type,
-        } = place;
         if !access.is_visible() {
             return Ok(None);
         }
-        let text = self.source.is_text_for(at);
-        let typed = |raw: Expr| {
-            if text {
-                converted(column, raw, path, data_type)
-            } else {
-                raw
-            }
+        let leaf = Leaf {
+            text: self.source.is_text_for(place.at),
+            place,
         };
-        let other = match &access.mask {
+        if let Some(shown) = self.leaf_of_both(&leaf, &access.id)? {
+            return Ok(Some(shown));
+        }
+        Ok(Some(match &access.clear {
+            Clear::Always => leaf.clear(),
+            Clear::Never => Shown {
+                cell: self.unclear(&leaf, &access.mask, &access.id)?,
+                data_type: place.data_type.clone(),
+                clear: Some(lit(false)),
+            },
+            Clear::Where(ids) => {
+                let other = self.unclear(&leaf, &access.mask, &access.id)?;
+                let (condition, _) = self.some(ids)?;
+                leaf.shown_where(condition, other)
+            }
+        }))
+    }
+
+    /// What stands where a leaf is not clear: its mask, else NULL.
+    pub(super) fn unclear(&mut self, leaf: &Leaf<'_>, choice: &MaskChoice, column: &str) -> Result<Expr> {
+        let Place { at, raw, data_type, .. } = leaf.place;
+        match choice {
             MaskChoice::Mask(id) => {
                 // A masked column is a policy column: its bad values never come this far.
                 self.policy_columns.insert(at);
-                self.mask(id, typed(raw.clone()), data_type, &access.id)?
+                self.mask(id, leaf.typed(raw.clone()), data_type, column)
             }
-            MaskChoice::None | MaskChoice::NullByTie => null(data_type),
-        };
-        let (cell, clear) = match &access.clear {
-            Clear::Always => (typed(raw.clone()), None),
-            Clear::Never => (other, Some(lit(false))),
-            Clear::Where(ids) => {
-                let (condition, _) = self.some(ids)?;
-                let shown = typed(CellFunction::Keep.call(vec![condition.clone(), raw.clone()]));
-                (
-                    CellFunction::Choose.call(vec![condition.clone(), shown, other]),
-                    Some(condition),
-                )
-            }
-        };
-        Ok(Some(Shown {
-            cell,
-            data_type: data_type.clone(),
-            clear,
-        }))
+            MaskChoice::None | MaskChoice::NullByTie => Ok(null(data_type)),
+        }
     }
 
     fn mask(&self, id: &str, value: Expr, data_type: &DataType, column: &str) -> Result<Expr> {
@@ -228,7 +261,21 @@ impl Compiler<'_> {
             .column_mask(&ObjectId::from_stored(id))
             .ok_or_else(|| self.unfit())?;
         let mask = column_mask::check(&stored.body.func, data_type).map_err(|problem| self.unfit().because(problem))?;
-        Ok(mask.function(&self.cx.salt, column).call(value))
+        let domain = column_mask::domain(&stored.body, column);
+        let function = mask.function(self.cx, &domain).map_err(|missing| {
+            tracing::error!(query = %self.cx.query, table = %self.grant.name(), %missing, "a keyed mask denies its statement");
+            self.keyless()
+        })?;
+        Ok(function.call(value))
+    }
+
+    /// What the caller is told: that the operator has to act. Why is in the log.
+    fn keyless(&self) -> QueryError {
+        let name = self.grant.name();
+        QueryError::new(
+            ErrorCode::MaskKeyUnavailable,
+            format!("table `{name}` cannot be read until this server has the key that masks its values"),
+        )
     }
 }
 

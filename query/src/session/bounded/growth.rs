@@ -108,7 +108,7 @@ impl Column {
         Ok(Self {
             numbers: numbers(&array)?,
             lengths,
-            width: array.get_array_memory_size() as f64 / array.len().max(1) as f64,
+            width: width(&array),
             constant,
         })
     }
@@ -126,6 +126,14 @@ impl Column {
         values
             .filter(|values| values.is_valid(row))
             .map_or(0.0, |values| values.value(row))
+    }
+}
+
+/// Mean bytes of a value. What an array holds around its values counts only where they have no width of their own.
+fn width(array: &ArrayRef) -> f64 {
+    match array.data_type().primitive_width() {
+        Some(bytes) => bytes as f64,
+        None => array.get_array_memory_size() as f64 / array.len().max(1) as f64,
     }
 }
 

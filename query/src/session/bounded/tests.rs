@@ -51,6 +51,15 @@ async fn the_sum_over_a_batch_counts() {
     assert!(error.unwrap_err().contains("function `repeat`"));
 }
 
+/// A lone value is as wide as its type: what the array around it holds is not repeated.
+#[tokio::test]
+async fn a_value_is_as_wide_as_its_type() {
+    for expression in ["array_repeat(1, 2000000)", "array_repeat(CAST(1 AS double), 2000000)"] {
+        let rows = run(&format!("SELECT array_length({expression})")).await.unwrap();
+        assert!(rows[3].contains("2000000"), "{rows:?}");
+    }
+}
+
 #[tokio::test]
 async fn ordinary_calls_are_as_before() {
     let rows = run("SELECT repeat('ab', 2), lpad('a', 3, 'x'), replace('aa', 'a', 'bc'), regexp_replace('a1b2', '[0-9]', '-', 'g'), \

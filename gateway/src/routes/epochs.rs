@@ -1,0 +1,6 @@
+//! Epochs: what can be done?
+
+// sorted: start
+pub mod compare;
+pub mod list;
+// sorted: end

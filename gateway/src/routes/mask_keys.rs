@@ -1,0 +1,6 @@
+//! The tenant's mask key: what can be done?
+
+// sorted: start
+pub mod list;
+pub mod rotate;
+// sorted: end
