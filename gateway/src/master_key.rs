@@ -36,14 +36,22 @@ pub enum KeyPlace {
     File(PathBuf),
 }
 
+impl KeyPlace {
+    /// Where a configured reference leads; without one, to a file.
+    #[must_use]
+    pub fn of(reference: Option<&str>, file: PathBuf) -> Self {
+        match reference.and_then(|text| text.split_once("://")) {
+            Some(("env", name)) => Self::Variable(name.to_owned()),
+            Some((_, path)) => Self::File(PathBuf::from(path)),
+            None => Self::File(file),
+        }
+    }
+}
+
 /// Where this server's master key lies, or would lie.
 #[must_use]
 pub fn place(config: &Config) -> KeyPlace {
-    match config.secrets.master_key.as_deref().map(|text| text.split_once("://")) {
-        Some(Some(("env", name))) => KeyPlace::Variable(name.to_owned()),
-        Some(Some((_, path))) => KeyPlace::File(PathBuf::from(path)),
-        _ => KeyPlace::File(config.data.join(FILE)),
-    }
+    KeyPlace::of(config.secrets.master_key.as_deref(), config.data.join(FILE))
 }
 
 /// Finds the master key, or makes the one in the data directory where nothing was ever sealed. `None` is told to the log.

@@ -28,7 +28,7 @@ use crate::{
     app::{App, AppState},
     auth::{Authenticator, api_key},
     bootstrap,
-    checkpoints::{self, Checkpoints},
+    checkpoints::{self, Checkpoints, signing_key},
     config::{self, Config, Sources, environment::Environment, secrets::LocalSecrets},
     connections,
     cursor::CursorSeal,
@@ -183,11 +183,12 @@ pub async fn assemble(
     health: Arc<Health>,
 ) -> Result<AppState, StartError> {
     let registry = Arc::new(Registry::built_in());
-    let secrets: Arc<dyn SecretSource> = Arc::new(LocalSecrets::new(
+    let secrets = LocalSecrets::new(
         environment.clone(),
         config.sources.secret_roots.clone(),
         master_key::place(config),
-    ));
+    );
+    let secrets: Arc<dyn SecretSource> = Arc::new(secrets.withholding(signing_key::place(config)));
     let master_key = master_key::load(config, environment, &store)
         .await
         .map_err(|error| fail("the metadata store cannot be used", chain(&error)))?;

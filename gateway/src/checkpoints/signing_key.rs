@@ -10,7 +10,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use lakegate_catalog::audit::signature::{PublicKey, SigningKey};
 use lakegate_query::connection::SecretSource;
 
-use crate::config::Config;
+use crate::{config::Config, master_key::KeyPlace};
 
 /// In the data directory.
 const FILE: &str = "audit.key";
@@ -19,6 +19,12 @@ const FILE: &str = "audit.key";
 #[must_use]
 pub fn default_file(config: &Config) -> PathBuf {
     config.data.join(FILE)
+}
+
+/// Where the key lies, or would lie.
+#[must_use]
+pub fn place(config: &Config) -> KeyPlace {
+    KeyPlace::of(config.audit.signing_key.as_deref(), default_file(config))
 }
 
 /// The key; made in the data directory if none is configured and there is none.

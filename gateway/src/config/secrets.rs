@@ -16,8 +16,8 @@ pub struct LocalSecrets {
     environment: Environment,
     /// Folders below which `file://` may point when no directory of an applied file vouches for it.
     roots: Vec<PathBuf>,
-    /// The server's own key, which no connection gets.
-    master_key: KeyPlace,
+    /// The server's own keys, which no connection gets.
+    own: Vec<KeyPlace>,
 }
 
 impl LocalSecrets {
@@ -27,12 +27,19 @@ impl LocalSecrets {
         Self {
             environment,
             roots,
-            master_key,
+            own: vec![master_key],
         }
     }
 
+    /// The same, which also keeps another key of the server to itself.
+    #[must_use]
+    pub fn withholding(mut self, key: KeyPlace) -> Self {
+        self.own.push(key);
+        self
+    }
+
     fn variable(&self, name: &str) -> Result<String, String> {
-        if name.starts_with("LAKEGATE__") || self.master_key == KeyPlace::Variable(name.to_owned()) {
+        if name.starts_with("LAKEGATE__") || self.own.contains(&KeyPlace::Variable(name.to_owned())) {
             return Err(format!("`env://{name}` is a setting of the server, not a secret"));
         }
         self.environment
@@ -51,7 +58,7 @@ impl LocalSecrets {
             None if self.roots.iter().any(|root| path.starts_with(root)) => path.to_owned(),
             None => return Err("the file is not below `sources.secret_roots` of the configuration".to_owned()),
         };
-        if self.is_master_key(&full) {
+        if self.is_own(&full) {
             return Err("the file holds the server's own key, not a secret".to_owned());
         }
         let text = std::fs::read_to_string(&full)
@@ -62,12 +69,12 @@ impl LocalSecrets {
 
 impl LocalSecrets {
     /// However the path leads there: links are followed.
-    fn is_master_key(&self, path: &Path) -> bool {
-        let KeyPlace::File(master) = &self.master_key else {
-            return false;
-        };
+    fn is_own(&self, path: &Path) -> bool {
         let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        real(path) == real(master)
+        let path = real(path);
+        self.own
+            .iter()
+            .any(|own| matches!(own, KeyPlace::File(file) if real(file) == path))
     }
 }
 
@@ -128,6 +135,26 @@ mod tests {
                     .resolve(&format!("file://{name}"), Some(directory.path()))
                     .is_err()
             );
+        }
+    }
+    #[test]
+    fn no_connection_gets_another_key_of_the_server() {
+        let directory = tempfile::tempdir().unwrap();
+        let signing = directory.path().join("audit.key");
+        std::fs::write(&signing, "k").unwrap();
+        let master = KeyPlace::Variable("MASTER".to_owned());
+        let variables = Environment::of([("AUDIT", "k"), ("MASTER", "m"), ("X", "y")]);
+        let plain = LocalSecrets::new(variables, vec![directory.path().to_owned()], master);
+        let file = format!("file://{}", signing.display());
+        for (place, reference) in [
+            (KeyPlace::Variable("AUDIT".to_owned()), "env://AUDIT"),
+            (KeyPlace::File(signing.clone()), file.as_str()),
+        ] {
+            assert!(plain.resolve(reference, None).is_ok(), "{reference}");
+            let secrets = plain.clone().withholding(place);
+            assert!(secrets.resolve(reference, None).is_err(), "{reference}");
+            assert!(secrets.resolve("env://MASTER", None).is_err());
+            assert_eq!(secrets.resolve("env://X", None).unwrap(), "y");
         }
     }
 }
