@@ -23,7 +23,7 @@ pub(crate) struct Member {
     pub(crate) reads: Reads,
     /// The tag that its resource must have for anything else of it to be read.
     pub(crate) first_tag: Option<String>,
-    columns: Vec<EntityUid>,
+    named: Vec<EntityUid>,
 }
 
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Member {
             actions: actions(&policy.action_constraint()),
             reads: Reads::of(policy),
             first_tag: first_tag(policy),
-            columns: columns(policy.entity_literals()),
+            named: named(policy.entity_literals()),
             source: Source::Policy(text.clone(), policy.clone()),
         }
     }
@@ -70,7 +70,7 @@ impl Member {
             actions: grant.privilege.actions(),
             reads: grant.expires_ms.map(Reads::until).unwrap_or_default(),
             first_tag: None,
-            columns: columns(vec![grant.resource.clone()]),
+            named: named(vec![grant.resource.clone()]),
             source: Source::Grant(grant.clone()),
         })
     }
@@ -102,9 +102,9 @@ impl Member {
         self.actions.iter().copied()
     }
 
-    /// The columns and fields that it names.
-    pub(crate) fn columns(&self) -> impl Iterator<Item = &EntityUid> {
-        self.columns.iter()
+    /// The relations, columns, fields, filters and masks that it names.
+    pub(crate) fn named(&self) -> impl Iterator<Item = &EntityUid> {
+        self.named.iter()
     }
 
     /// Whether it may depend on the time, other than by its end.
@@ -138,7 +138,8 @@ impl Member {
     }
 }
 
-fn columns(mut named: Vec<EntityUid>) -> Vec<EntityUid> {
-    named.retain(|uid| uid.type_name().basename() == "Column");
-    named
+fn named(mut literals: Vec<EntityUid>) -> Vec<EntityUid> {
+    const TYPES: [&str; 5] = ["Table", "View", "Column", "DataFilter", "ColumnMask"];
+    literals.retain(|uid| TYPES.contains(&uid.type_name().basename()));
+    literals
 }

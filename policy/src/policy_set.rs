@@ -38,8 +38,8 @@ pub struct PolicySet {
     full: OnceLock<CedarSet>,
     /// Grants that end, with the moment in milliseconds since 1970-01-01 UTC.
     pub(crate) ends: HashMap<String, i64>,
-    /// Columns and fields that a policy or grant names.
-    columns: HashSet<EntityUid>,
+    /// Relations and what lies in them, as far as a policy or grant names them.
+    named: HashSet<EntityUid>,
     /// What the policies on `Select` read together.
     column_reads: Reads,
     /// A policy reads `now` or `auth_age`, or says so in passing.
@@ -60,7 +60,7 @@ pub struct AlikeFacts<'a> {
 }
 
 /// What tells a column from others under a set of policies.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ColumnKey {
     /// A policy names it.
     itself: Option<EntityUid>,
@@ -149,12 +149,17 @@ impl PolicySet {
     pub fn alike(&self, column: &EntityUid, within: &EntityUid, facts: &AlikeFacts<'_>) -> ColumnKey {
         let read = |name: &str, value: &str| self.column_reads.attribute(name).then(|| value.to_owned());
         ColumnKey {
-            itself: self.columns.contains(column).then(|| column.clone()),
+            itself: self.is_named(column).then(|| column.clone()),
             within: within.clone(),
             tags: facts.tags.clone(),
             name: read("name", facts.name),
             data_type: read("dtype", facts.data_type),
         }
+    }
+
+    /// Whether a policy or grant names this table, view, column, field, filter or mask.
+    pub fn is_named(&self, object: &EntityUid) -> bool {
+        self.named.contains(object)
     }
 
     pub(crate) fn full(&self) -> &CedarSet {
@@ -316,7 +321,7 @@ impl<'a> Succession<'a> {
             ends: all()
                 .filter_map(|member| Some((member.id().to_owned(), member.end()?)))
                 .collect(),
-            columns: all().flat_map(|member| member.columns()).cloned().collect(),
+            named: all().flat_map(|member| member.named()).cloned().collect(),
             column_reads: together(all().filter(|member| member.actions().any(|action| action == Action::Select))),
             reads_clock: all().any(|member| member.reads_clock()),
             full: OnceLock::new(),

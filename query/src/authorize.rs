@@ -23,7 +23,7 @@ use lakegate_policy::{
 use sha2::{Digest, Sha256};
 
 pub use facts::{LeafFacts, leaves};
-pub(crate) use facts::{forbid_below, gather};
+pub(crate) use facts::{forbid_below, gather, leaf_key};
 
 use crate::{
     behalf,
@@ -177,7 +177,9 @@ fn known(cx: &QueryContext, path: &TablePath) -> Result<RelationGrant> {
             grant
         }
     };
-    cx.decisions.soundness().sample(cx, &grant, decides_alike);
+    let made = Arc::clone(&grant);
+    let again = move |cx: &QueryContext, _: &TablePath| decides_alike(cx, &made);
+    cx.decisions.soundness().sample(cx, path, again);
     Ok(RelationGrant::clone(&grant))
 }
 
@@ -185,6 +187,11 @@ fn known(cx: &QueryContext, path: &TablePath) -> Result<RelationGrant> {
 fn decides_alike(cx: &QueryContext, grant: &RelationGrant) -> bool {
     decided_by(cx, &grant.path, Way::WholeSet)
         .is_ok_and(|(again, _)| again.digest == grant.digest && again.access == grant.access)
+}
+
+/// Whether the table may be described or read, as the whole set decides.
+pub(crate) fn is_listed_by_whole_set(cx: &QueryContext, path: &TablePath) -> bool {
+    decided_by(cx, path, Way::WholeSet).is_ok_and(|(grant, _)| grant.can_describe || grant.is_readable())
 }
 
 /// Which policies are asked about which columns.
@@ -446,6 +453,6 @@ fn digest(epoch: i64, decision: &[u8; 32]) -> [u8; 32] {
     hasher.finalize().into()
 }
 
-fn name_of(path: &TablePath) -> TableName {
+pub(crate) fn name_of(path: &TablePath) -> TableName {
     TableName::new(&path.catalog.name, &path.database.name, &path.table.name)
 }

@@ -1,6 +1,7 @@
 //! What may a caller know about the lake itself? SHOW, DESCRIBE, EXPLAIN and `information_schema`, from visible objects only.
 
 pub mod information;
+mod listed;
 pub(crate) mod table;
 mod views;
 pub mod visible;

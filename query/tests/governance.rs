@@ -23,6 +23,8 @@ mod bodies;
 mod kept;
 #[path = "governance/leaks.rs"]
 mod leaks;
+#[path = "governance/listed.rs"]
+mod listed;
 #[path = "governance/rules.rs"]
 mod rules;
 #[path = "governance/shown.rs"]

@@ -111,8 +111,8 @@ pub(crate) fn gather(
     for leaf in leaves {
         let mut decided_as = leaf.id.as_str().to_owned();
         if let Some(column) = columns.get(leaf.column) {
-            if let Some(policies) = policies {
-                let key = key(snapshot, policies, &relation, leaf, column);
+            let key = policies.and_then(|policies| leaf_key(snapshot, policies, &relation, leaf, &table.body));
+            if let Some(key) = key {
                 decided_as = first.entry(key).or_insert(decided_as).clone();
             }
             // What is decided as another needs no entity of its own, but what it lies in is asked for, too.
@@ -155,13 +155,14 @@ pub(crate) fn gather(
 }
 
 /// What policies can tell of a column or field, as [`Closure::column`] and [`Closure::field`] make its entity.
-fn key(
+pub(crate) fn leaf_key(
     snapshot: &Snapshot,
     policies: &PolicySet,
     relation: &EntityUid,
     leaf: &LeafFacts,
-    column: &Column,
-) -> ColumnKey {
+    table: &Table,
+) -> Option<ColumnKey> {
+    let column = table.columns.get(leaf.column)?;
     let tags = snapshot.effective_tags_of_column(&column.id);
     let within = match leaf.lineage.iter().rev().nth(1) {
         Some(above) => resource::uid("Column", above.as_str()),
@@ -176,7 +177,7 @@ fn key(
         name: &name,
         data_type,
     };
-    policies.alike(&resource::uid("Column", leaf.id.as_str()), &within, &facts)
+    Some(policies.alike(&resource::uid("Column", leaf.id.as_str()), &within, &facts))
 }
 
 /// A listed column stands for its fields.

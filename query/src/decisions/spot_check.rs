@@ -7,8 +7,10 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
 };
 
+use lakegate_catalog::snapshot::TablePath;
+
 use crate::{
-    authorize::RelationGrant,
+    authorize::name_of,
     context::QueryContext,
     error::{ErrorCode, QueryError, Result},
 };
@@ -45,29 +47,29 @@ impl Soundness {
         self.0.lost.load(Relaxed)
     }
 
-    /// Has a decision made again, now and then, in the background where there is one.
+    /// Has a decision made again, now and then, in the background where there is one. `again` says whether it comes out alike.
     pub(crate) fn sample(
         &self,
         cx: &QueryContext,
-        grant: &Arc<RelationGrant>,
-        again: fn(&QueryContext, &RelationGrant) -> bool,
+        path: &TablePath,
+        again: impl FnOnce(&QueryContext, &TablePath) -> bool + Send + 'static,
     ) {
         if self.0.counted.fetch_add(1, Relaxed) % ONE_IN != ONE_IN - 1 {
             return;
         }
-        let (soundness, cx, grant) = (self.clone(), cx.aside(), Arc::clone(grant));
-        let check = move || soundness.compare(&cx, &grant, again);
+        let (soundness, cx, path) = (self.clone(), cx.aside(), path.clone());
+        let check = move || soundness.compare(&cx, &path, again);
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn_blocking(check)),
             Err(_) => check(),
         }
     }
 
-    fn compare(&self, cx: &QueryContext, grant: &RelationGrant, again: fn(&QueryContext, &RelationGrant) -> bool) {
-        if !again(cx, grant) {
+    fn compare(&self, cx: &QueryContext, path: &TablePath, again: impl FnOnce(&QueryContext, &TablePath) -> bool) {
+        if !again(cx, path) {
             self.0.lost.store(true, Relaxed);
             tracing::error!(
-                table = %grant.name(),
+                table = %name_of(path),
                 principal = %cx.caller.name,
                 policy_version = cx.snapshot.version,
                 "incident: the index of the policies and the whole set decide differently; nothing is answered any more"

@@ -11,6 +11,7 @@ use lakegate_catalog::{
 };
 use lakegate_policy::{Action, Clear};
 
+use super::listed::{is_listed, listed};
 use crate::{
     authorize::{self, RelationGrant, leaves},
     context::{Caller, QueryContext},
@@ -100,8 +101,10 @@ impl Viewer {
     /// Tables and views of a database that may be described or read; by name.
     #[must_use]
     pub fn tables(&self, database: &Stored<Database>) -> Vec<TablePath> {
-        let relations = self.governor.snapshot().relations_of(&database.id).into_iter();
-        relations.filter(|path| self.lists(path)).collect()
+        let relations = self.governor.snapshot().relations_of(&database.id);
+        let listed = listed(&self.governor, &self.cx, &relations);
+        let each = relations.into_iter().zip(listed);
+        each.filter_map(|(path, listed)| listed.then_some(path)).collect()
     }
 
     /// The text of a view, for those who may describe or alter the view and everything that it reads.
@@ -210,7 +213,7 @@ impl Viewer {
     }
 
     fn knows(&self, path: &TablePath) -> bool {
-        self.lists(path)
+        is_listed(&self.cx, path)
             || self.may(
                 Action::Alter,
                 &ObjectRef::new(path.entity_type(), path.table.id.as_str()),
@@ -231,11 +234,7 @@ impl Viewer {
 
     fn holds_listed(&self, database: &Stored<Database>) -> bool {
         let relations = self.governor.snapshot().relations_of(&database.id);
-        relations.iter().any(|path| self.lists(path))
-    }
-
-    fn lists(&self, path: &TablePath) -> bool {
-        authorize::decide(&self.cx, path).is_ok_and(|grant| grant.can_describe || grant.is_readable())
+        listed(&self.governor, &self.cx, &relations).contains(&true)
     }
 }
 
