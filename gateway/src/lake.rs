@@ -30,6 +30,7 @@ mod gains;
 mod grant_option;
 mod handout;
 mod judge;
+pub(crate) mod overlap;
 pub mod permission;
 
 pub mod builtins;
@@ -49,6 +50,7 @@ use lakegate_catalog::{
     Store,
     id::ObjectId,
     object::{BUILTIN_LAKE, Kind, LOCAL_LAKE},
+    relation::PartitionMode,
     snapshot::{Partitions, Snapshot},
 };
 use lakegate_connectors::registry::Registry;
@@ -76,6 +78,7 @@ use self::{
     inspect::Inspector,
     judge::Judge,
     model::Lake,
+    overlap::Overlaps,
     problem::Problems,
     sight::Mentioned,
 };
@@ -337,7 +340,7 @@ async fn run(cx: &ApplyContext<'_>, plan: &Plan<'_>, options: ApplyOptions) -> R
         }
         check::check(&check_context(cx, plan, &judge), &mut draft, plan.lake).await;
         if options.prune {
-            change::prune(&mut draft);
+            change::prune(&mut draft, &judge);
         }
         sight::unveil(&mut draft, whole);
         if let Some((kind, id)) = &plan.removed {
@@ -372,7 +375,8 @@ async fn settle(
         Applier::Operator => None,
         Applier::Caller { caller, governor } => {
             let mut refused = std::mem::take(&mut draft.refusals);
-            refused.extend(permission::refused(governor, caller, &draft, &difference));
+            let overlaps = Overlaps::of(cx.store, (governor, caller), &draft).await?;
+            refused.extend(permission::refused((governor, caller), &draft, &difference, &overlaps));
             if !refused.is_empty() && !options.dry_run {
                 let changes = refused.iter().map(|(change, _)| change);
                 commit::record_refusals(cx.store, caller, version, changes).await?;
@@ -474,12 +478,10 @@ async fn partitions(
 ) -> Result<BTreeMap<ObjectId, Partitions>, ApplyError> {
     let mut found = BTreeMap::new();
     let declared = snapshot.tables.iter().filter(|table| {
-        matches!(
-            table.body.partitions,
-            lakegate_catalog::relation::PartitionMode::Declared
-        ) && snapshot
-            .name_of("Table", table.id.as_str())
-            .is_some_and(|name| wanted(&name))
+        table.body.partitions == PartitionMode::Declared
+            && snapshot
+                .name_of("Table", table.id.as_str())
+                .is_some_and(|name| wanted(&name))
     });
     for table in declared {
         let partitions = store

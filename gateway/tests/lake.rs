@@ -20,6 +20,8 @@ mod fixture;
 mod gains;
 #[path = "lake/generate.rs"]
 mod generate;
+#[path = "lake/overlap.rs"]
+mod overlap;
 #[path = "lake/ownership.rs"]
 mod ownership;
 #[path = "lake/page.rs"]

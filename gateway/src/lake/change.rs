@@ -23,6 +23,7 @@ use super::{
     entry::Picture,
     export::ungoverned,
     gains::Approval,
+    judge::Judge,
     model::Canonical,
 };
 
@@ -72,20 +73,24 @@ pub(crate) struct Difference {
     pub approval: Option<Approval>,
 }
 
-/// What of a stored lake is deleted when the files no longer name it.
-pub(crate) fn prune(draft: &mut Draft) {
+/// What of a stored lake is deleted when the files no longer name it. What the applier may not read is spared: neither a refusal
+/// nor the change itself tells that it is there.
+pub(crate) fn prune(draft: &mut Draft, judge: &Judge<'_>) {
     let Writer::Lake(lake) = draft.writer.clone() else {
         return;
     };
-    fn absent<B: Slot>(draft: &Draft, lake: &str) -> Vec<ObjectId> {
+    fn absent<B: Slot>(draft: &Draft, lake: &str, judge: &Judge<'_>) -> Vec<ObjectId> {
         let mine = B::all(&draft.before).iter().filter(|object| object.lake == lake);
-        mine.filter(|object| !draft.named.contains(&(B::KIND, object.id.clone())) && !found_only(draft, &object.id))
+        let absent = mine
+            .filter(|object| !draft.named.contains(&(B::KIND, object.id.clone())) && !found_only(draft, &object.id));
+        absent
+            .filter(|object| judge.sees(B::KIND, &object.id))
             .map(|object| object.id.clone())
             .collect()
     }
     macro_rules! prune {
         ($($noun:ty),*) => {$(
-            for id in absent::<$noun>(draft, &lake) {
+            for id in absent::<$noun>(draft, &lake, judge) {
                 if !builtins::restore(draft, <$noun as Noun>::KIND, &id) {
                     draft.remove::<$noun>(&id);
                 }

@@ -3,6 +3,7 @@
 //! Decided under the catalog as it is stored now: nothing in a lake can give its own applier a right. What is made inside
 //! something that the same lake makes needs no more than that.
 
+mod files;
 mod view;
 
 use std::{
@@ -28,6 +29,7 @@ use super::{
     draft::{Draft, Slot},
     grant_option,
     handout::{Handout, own_roles, raises_itself},
+    overlap::Overlaps,
     problem::{Place, Problem, ProblemCode},
 };
 
@@ -52,10 +54,10 @@ impl Need {
 
 /// What the caller may not do: each change with its problem.
 pub(crate) fn refused(
-    governor: &Governor,
-    caller: &Caller,
+    (governor, caller): (&Governor, &Caller),
     draft: &Draft,
     difference: &Difference,
+    overlaps: &Overlaps,
 ) -> Vec<(Change, Problem)> {
     let request = request_context(caller);
     let governor = &Governor::new(draft.before_with_new_tags(), Arc::clone(governor.policies()));
@@ -84,6 +86,13 @@ pub(crate) fn refused(
             .unwrap_or_else(|| Place::of_input("lake"));
         if !permitted {
             problems.push((change.clone(), denied(change.kind, &change.name, &place)));
+        } else if overlaps.are_made_by(draft, change) {
+            let message = "its files would overlap those of another table: who reads it would read that one past its filters and masks";
+            refuse(
+                message,
+                "choose another location, or ask somebody who manages policies",
+                &place,
+            );
         } else if grants_itself(draft, change, caller) {
             let message = "nobody grants to themselves or to a role of theirs";
             refuse(message, "ask somebody else who may grant it", &place);
@@ -230,7 +239,7 @@ fn needs(draft: &Draft, change: &Change, caller: &Caller) -> Vec<Need> {
         Kind::Catalog => container(draft, change),
         Kind::Database => database(draft, change),
         Kind::Table => table(draft, change),
-        Kind::Partition => partition(draft, change),
+        Kind::Partition => files::partition(draft, change),
         Kind::View => view::needs(draft, change, caller),
     }
 }
@@ -372,7 +381,7 @@ fn table(draft: &Draft, change: &Change) -> Vec<Need> {
     if let Some(after) = &after {
         let location = |table: &Stored<Table>| table.body.location.clone();
         if location(after) != before.as_ref().and_then(location) {
-            needs.extend(register(draft, after));
+            needs.extend(files::table(draft, after));
         }
     }
     let tags = |table: Option<&Stored<Table>>| table.map(|table| table.body.tags.clone()).unwrap_or_default();
@@ -392,23 +401,6 @@ fn table(draft: &Draft, change: &Change) -> Vec<Need> {
         needs.extend(tagging(draft, &tags, &column.tags, "Column", &column.id));
     }
     needs
-}
-
-fn partition(draft: &Draft, change: &Change) -> Vec<Need> {
-    let all = draft
-        .partitions
-        .values()
-        .chain(draft.partitions_before.values())
-        .flatten();
-    let table = all
-        .into_iter()
-        .find(|partition| partition.id == change.id)
-        .and_then(|partition| partition.parent.clone());
-    let stored = table.filter(|table| draft.before.table(table).is_some());
-    stored
-        .map(|table| Need::new(Action::Alter, ObjectRef::new("Table", table.as_str())))
-        .into_iter()
-        .collect()
 }
 
 /// Creation needs the action on the parent, if that is stored already; the rest needs `Alter` or `Drop`.
@@ -440,22 +432,6 @@ fn alter(change: &Change, entity: &str) -> Vec<Need> {
     } else {
         vec![Need::new(Action::Alter, ObjectRef::new(entity, change.id.as_str()))]
     }
-}
-
-/// `RegisterTable` on the location, for locations that are absolute: relative ones lie where the database's owner put it.
-fn register(draft: &Draft, table: &Stored<Table>) -> Option<Need> {
-    let location = table
-        .body
-        .location
-        .as_ref()
-        .filter(|location| location.contains("://") || location.starts_with('/'))?;
-    let database = draft.after.database(table.parent.as_ref()?)?;
-    let catalog = draft.after.catalog(database.parent.as_ref()?)?;
-    let connection = draft.before.connection(&catalog.body.connection)?;
-    Some(Need::new(
-        Action::RegisterTable,
-        ObjectRef::location(location, connection.id.as_str()),
-    ))
 }
 
 /// `AssociateTag` on each key that changes, and on the object if it is stored.

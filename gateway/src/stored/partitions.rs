@@ -19,7 +19,7 @@ use lakegate_query::entities::ObjectRef;
 use super::{Desk, IfMatch, desk::missing};
 use crate::{
     error::{ApiError, Result},
-    lake::entry::partition_name,
+    lake::{entry::partition_name, overlap},
 };
 
 impl Desk {
@@ -87,7 +87,8 @@ impl Desk {
         self.commit_delete(Delete::of(found.as_ref()), event).await
     }
 
-    /// `Alter` on the table, and `RegisterTable` on a location outside it.
+    /// `Alter` on the table, and `RegisterTable` on a location outside it, which holds no files of another table that the caller
+    /// does not see whole.
     async fn require_location(&self, table: &TableName, path: &TablePath, location: &str) -> Result<()> {
         let what = format!("table:{table}");
         self.require(Action::Alter, &ObjectRef::new("Table", path.table.id.as_str()), &what)
@@ -102,6 +103,10 @@ impl Desk {
             let object = ObjectRef::location(location, path.connection.id.as_str());
             self.require(Action::RegisterTable, &object, &format!("location:{location}"))
                 .await?;
+            if overlap::is_closed(&self.app().store, (self.governor(), self.caller()), path, location).await? {
+                let files = format!("location:{location}");
+                return Err(self.denied(Action::ManagePolicy.name(), &files).await);
+            }
         }
         Ok(())
     }

@@ -1,8 +1,9 @@
 //! May a caller of the API change only what policies permit?
 
+use lakegate::lake::{self, Applier, ApplyOptions};
 use lakegate_catalog::audit::AuditFilter;
 
-use super::fixture::{Fixture, changed, problems};
+use super::fixture::{Fixture, changed, input, problems};
 
 const LAKE: &str = "lake: acme\nroles: {staff: {}}\nusers: {ana: {roles: [staff]}, eve: {}}\n";
 
@@ -94,4 +95,41 @@ async fn local_paths_of_callers_lie_below_the_allowed_roots() {
         .apply_as("admin", &[("a.yaml", &lake("s3://b/"))])
         .await
         .unwrap();
+}
+
+/// A prune that tells or takes what its applier may not read would list the lake to anybody who may change one thing in it.
+#[tokio::test]
+async fn a_prune_spares_what_is_hidden() {
+    let fixture = Fixture::new().await;
+    let yaml = "lake: acme\nconnections: {files: {connector: files, options: {root: \".\"}}}\ncatalogs: {lake: {connection: files}}\n\
+                databases: {lake.own: {}, lake.other: {}}\nroles: {staff: {}}\nusers: {ana: {roles: [staff]}, eve: {}}\nworkgroups: {etl: {}}\n\
+                policies: {p: '@id(\"p\") forbid(principal == Lakegate::User::\"ana\", action, resource == Lakegate::Database::\"lake.other\");'}\n\
+                grants:\n  - {to: \"user:eve\", privileges: [describe, drop], resource: \"database:lake.own\"}\n  \
+                - {to: \"user:ana\", privileges: [describe], resource: \"database:lake.other\"}\n";
+    fixture
+        .apply(&[("a.yaml", yaml)])
+        .await
+        .unwrap_or_else(|error| panic!("{error}"));
+    let (caller, governor) = fixture.caller("eve").await;
+    let by = Applier::Caller {
+        caller: &caller,
+        governor: &governor,
+    };
+    let prune = ApplyOptions {
+        prune: true,
+        dry_run: true,
+    };
+    let none = input(&[("a.yaml", "lake: acme\n")]);
+    let told = problems(lake::apply(&fixture.context(by), &none, prune).await);
+    let mut about: Vec<&str> = told.iter().filter_map(|one| one.split("you may not ").nth(1)).collect();
+    about.sort_unstable();
+    assert_eq!(
+        about,
+        [
+            "change grant `describe on database:lake.own to user:eve`",
+            "change grant `drop on database:lake.own to user:eve`",
+            "change user `eve`"
+        ],
+        "{told:?}"
+    );
 }
