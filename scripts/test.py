@@ -21,6 +21,9 @@ import run as servers  # noqa: E402
 
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", "target"))
 BINARY = (REPOSITORY / TARGET / "debug/lakegate").resolve()
+# The analysis is a crate of its own, outside of the workspace.
+ANALYZE = ["--manifest-path", "analyze/Cargo.toml", "--target-dir", str(TARGET / "analyze")]
+ANALYZER = (REPOSITORY / TARGET / "analyze/debug/lakegate-analyze").resolve()
 REQUIREMENTS = REPOSITORY / "tests/requirements.txt"
 PYTHON_TESTS = ["tests/api", "tests/cli"]
 # The lines in which cargo and pytest say what failed and how it went.
@@ -100,8 +103,9 @@ def python_environment() -> Path:
 
 
 def run_tests(steps: Steps, python: Path, variables: dict[str, str]) -> None:
-    variables = {**variables, "LAKEGATE_BIN": str(BINARY)}
+    variables = {**variables, "LAKEGATE_BIN": str(BINARY), "LAKEGATE_ANALYZE": str(ANALYZER)}
     steps.command("cargo test", ["cargo", "test", "--workspace", "--no-fail-fast"], **variables)
+    steps.command("analyze", ["cargo", "test", "--no-fail-fast", *ANALYZE])
     folders = [folder for folder in PYTHON_TESTS if (REPOSITORY / folder).is_dir()]
     if folders:
         # One run a folder: each has a conftest.py of its own.
@@ -120,7 +124,8 @@ def run_all(steps: Steps) -> None:
         tools: list[Future] = [pool.submit(servers.fetch, list(servers.SERVERS)), pool.submit(python_environment)]
         try:
             built = steps.command(
-                "build", ["cargo", "test", "--workspace", "--no-run"], ["cargo", "build", "-p", "lakegate"])
+                "build", ["cargo", "test", "--workspace", "--no-run"], ["cargo", "build", "-p", "lakegate"],
+                ["cargo", "test", "--no-run", *ANALYZE])
             fetched = steps.call("servers and packages", lambda: [tool.result() for tool in tools])
         except servers.Interrupted:
             cache.abort()

@@ -75,7 +75,7 @@ fn statements(snapshot: &Arc<Snapshot>, governor: &Governor) -> Result<(), Failu
             decided.map(|grants| (grants.iter().all(authorize::RelationGrant::is_readable), took))
         };
         for times in [&mut cold, &mut warm] {
-            let (readable, took) = decide().map_err(|error| error.to_string())?;
+            let (readable, took) = decide().map_err(|error| error.log_text())?;
             if !readable {
                 return Err("a table that should be open is not".into());
             }

@@ -39,6 +39,9 @@ pub(crate) trait Dialect {
     /// The table, quoted and qualified.
     fn relation(&self) -> &str;
 
+    /// Is every column a value that lies there? What is computed when it is read, as in a view, may fail on any row.
+    fn is_stored(&self) -> bool;
+
     /// Position of a column in the table, whose name is the source's spelling.
     fn position(&self, column: &ColumnId) -> Option<usize>;
 

@@ -230,6 +230,31 @@ async fn reads_every_type() {
     );
 }
 
+/// `abs` fails on the least integer.
+const COMPUTED: &str = "CREATE TABLE plain(id INTEGER, n INTEGER, a INTEGER GENERATED ALWAYS AS (n + 1) STORED);
+    CREATE TABLE virtual_one(id INTEGER, n INTEGER, a INTEGER GENERATED ALWAYS AS (abs(n)) VIRTUAL);
+    CREATE VIEW seen AS SELECT id, abs(n) AS a FROM plain;";
+
+#[tokio::test]
+async fn nothing_stands_beside_a_guard_where_columns_are_computed() {
+    let file = File::with(COMPUTED).await;
+    let connector = SqliteConnector::new();
+    let cx = context(&file.connection);
+    for (name, beside) in [
+        ("plain", Pushdown::Exact),
+        ("virtual_one", Pushdown::Unsupported),
+        ("seen", Pushdown::Unsupported),
+    ] {
+        let spec = table(&connector, &cx, "main", name).await.unwrap();
+        let asked = || Predicate::compare("id", CompareOp::NotEq, ScalarValue::Int64(Some(7)));
+        for (guard, verdict) in [(guard(asked()), beside), (Guard::none(), Pushdown::Exact)] {
+            let scan = scan(&spec, &["id"], guard, vec![asked()]);
+            let (planned, _) = read(&connector, &cx, scan).await.unwrap();
+            assert_eq!(planned.filter, [verdict], "{name}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_value_of_another_storage_class_is_named_by_place() {
     let file = File::with(PASSENGERS).await;

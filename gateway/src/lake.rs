@@ -83,6 +83,7 @@ use self::{
     sight::Mentioned,
 };
 pub(crate) use self::{
+    check::policies::taken_id,
     grant_option::{is_over, may_grant, may_pass_on_anything},
     judge::GrantWish,
 };
@@ -371,6 +372,7 @@ async fn settle(
     options: ApplyOptions,
 ) -> Result<Option<ApplyReport>, ApplyError> {
     let version = draft.before.version;
+    check::policies::own_ids(&mut draft);
     let caller = match &cx.by {
         Applier::Operator => None,
         Applier::Caller { caller, governor } => {
@@ -477,18 +479,12 @@ async fn partitions(
     wanted: impl Fn(&str) -> bool,
 ) -> Result<BTreeMap<ObjectId, Partitions>, ApplyError> {
     let mut found = BTreeMap::new();
-    let declared = snapshot.tables.iter().filter(|table| {
-        table.body.partitions == PartitionMode::Declared
-            && snapshot
-                .name_of("Table", table.id.as_str())
-                .is_some_and(|name| wanted(&name))
-    });
+    let named = |id: &ObjectId| snapshot.name_of("Table", id.as_str()).is_some_and(|name| wanted(&name));
+    let mut declared = snapshot.tables.clone();
+    declared.retain(|table| table.body.partitions == PartitionMode::Declared && named(&table.id));
     for table in declared {
-        let partitions = store
-            .partitions(&table.id)
-            .await
-            .map_err(|error| commit::store_problem(&error))?;
-        found.insert(table.id.clone(), partitions);
+        let stored = store.partitions(&table.id).await;
+        found.insert(table.id.clone(), stored.map_err(|error| commit::store_problem(&error))?);
     }
     Ok(found)
 }

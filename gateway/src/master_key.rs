@@ -54,6 +54,17 @@ pub fn place(config: &Config) -> KeyPlace {
     KeyPlace::of(config.secrets.master_key.as_deref(), config.data.join(FILE))
 }
 
+/// Where the one before it lies: as configured, and where one lies that a server without configuration made.
+#[must_use]
+pub fn previous_places(config: &Config) -> Vec<KeyPlace> {
+    let configured = config.secrets.previous_master_key.as_deref();
+    let configured = configured.map(|reference| KeyPlace::of(Some(reference), PathBuf::new()));
+    configured
+        .into_iter()
+        .chain([KeyPlace::File(config.data.join(FILE))])
+        .collect()
+}
+
 /// Finds the master key, or makes the one in the data directory where nothing was ever sealed. `None` is told to the log.
 ///
 /// # Errors
@@ -63,20 +74,14 @@ pub async fn load(
     environment: &Environment,
     store: &Store,
 ) -> Result<Option<Arc<MasterKey>>, StoreError> {
-    let text = match place(config) {
-        KeyPlace::Variable(name) => environment
-            .get(&name)
-            .map(|text| SecretString::from(text.to_owned()))
-            .ok_or_else(|| format!("the environment variable `{name}` is not set")),
-        KeyPlace::File(path) => {
-            let own = config.secrets.master_key.is_none();
-            let may_make = own && store.secrets(MASK_KEY).await?.is_empty();
-            read(&path, may_make).map_err(|error| format!("`{}` cannot be read: {error}", path.display()))
-        }
-    };
-    let key = text.and_then(|text| MasterKey::of_hex(text.expose_secret()).map_err(|error| error.to_string()));
-    Ok(match key {
-        Ok(key) => Some(Arc::new(key)),
+    let own = config.secrets.master_key.is_none();
+    let may_make = own && store.secrets(MASK_KEY).await?.is_empty();
+    let previous = previous(config, environment);
+    Ok(match key(&place(config), environment, may_make) {
+        Ok(key) => Some(Arc::new(match previous {
+            Some(previous) => key.after(previous),
+            None => key,
+        })),
         Err(problem) => {
             tracing::error!(
                 problem,
@@ -86,6 +91,27 @@ pub async fn load(
             None
         }
     })
+}
+
+/// The key before it, where one is configured. What it sealed does not open without it, and the rest does.
+fn previous(config: &Config, environment: &Environment) -> Option<MasterKey> {
+    let reference = config.secrets.previous_master_key.as_deref()?;
+    let found = key(&KeyPlace::of(Some(reference), PathBuf::new()), environment, false);
+    let told = |problem: &String| tracing::error!(problem, "`secrets.previous_master_key` cannot be used");
+    found.inspect_err(told).ok()
+}
+
+fn key(place: &KeyPlace, environment: &Environment, may_make: bool) -> Result<MasterKey, String> {
+    let text = match place {
+        KeyPlace::Variable(name) => environment
+            .get(name)
+            .map(|text| SecretString::from(text.to_owned()))
+            .ok_or_else(|| format!("the environment variable `{name}` is not set"))?,
+        KeyPlace::File(path) => {
+            read(path, may_make).map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?
+        }
+    };
+    MasterKey::of_hex(text.expose_secret()).map_err(|error| error.to_string())
 }
 
 fn read(path: &Path, may_make: bool) -> io::Result<SecretString> {

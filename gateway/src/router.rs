@@ -77,6 +77,7 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(export::export_lake))
         .routes(routes!(grants::create::create_grant, grants::list::list_grants))
         .routes(routes!(grants::delete::delete_grant, grants::find::find_grant, grants::update::update_grant))
+        .routes(routes!(mask_keys::rewrap::rewrap_mask_keys))
         .routes(routes!(mask_keys::rotate::rotate_mask_key, mask_keys::list::list_mask_keys))
         .routes(routes!(partitions::create::create_partition, partitions::list::list_partitions))
         .routes(routes!(partitions::delete::delete_partition))

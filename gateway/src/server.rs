@@ -14,6 +14,7 @@ use lakegate_query::{
     billing::Billing,
     connection::{Connections, SecretSource},
     service::{QueryService, ServiceOptions},
+    session::EngineChange,
     signal::Signals,
 };
 use tokio::{
@@ -188,7 +189,10 @@ pub async fn assemble(
         config.sources.secret_roots.clone(),
         master_key::place(config),
     );
-    let secrets: Arc<dyn SecretSource> = Arc::new(secrets.withholding(signing_key::place(config)));
+    let others = master_key::previous_places(config)
+        .into_iter()
+        .chain([signing_key::place(config)]);
+    let secrets: Arc<dyn SecretSource> = Arc::new(others.fold(secrets, LocalSecrets::withholding));
     let master_key = master_key::load(config, environment, &store)
         .await
         .map_err(|error| fail("the metadata store cannot be used", chain(&error)))?;
@@ -215,6 +219,7 @@ pub async fn assemble(
         price_per_tb: config.metering.price_per_tb.clone(),
         master_key: master_key.clone(),
         signals: signals(&metrics),
+        engine: EngineChange::default(),
     };
     let queries = QueryService::new(store.clone(), Arc::clone(&registry), Arc::clone(&secrets), options)
         .map_err(|error| StartError(error.log_text()))?;

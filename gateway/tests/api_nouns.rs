@@ -14,6 +14,8 @@
 #[path = "api/server.rs"]
 mod server;
 
+#[path = "api_nouns/acting.rs"]
+mod acting;
 #[path = "api_nouns/attack.rs"]
 mod attack;
 #[path = "api_nouns/discovery.rs"]

@@ -18,3 +18,11 @@ pub struct MaskKey {
     /// Name of who made it.
     pub principal: String,
 }
+
+/// What was done to the stored mask keys.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MaskKeysRewrapped {
+    /// Versions that another master key had wrapped.
+    pub rewrapped: u64,
+}

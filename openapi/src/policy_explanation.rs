@@ -15,6 +15,9 @@ pub struct ExplainPolicies {
     /// `Select` if absent. As in policies (`SelectFiltered`) or in grants (`select-filtered`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
+    /// On whose behalf; the one who asks must be permitted to act for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<String>,
     /// `kind:name` as in grants (`table:lake.sales.orders`, `column:lake.sales.orders.email`); without a kind a table, or a
     /// column where there are more than three parts.
     pub resource: String,
@@ -25,6 +28,9 @@ pub struct ExplainPolicies {
 #[serde(deny_unknown_fields)]
 pub struct PolicyExplanation {
     pub principal: String,
+    /// Both must be permitted; rows and cells are those that both see. The reasons are the principal's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<String>,
     /// All roles of the principal, by name.
     pub roles: Vec<String>,
     pub action: String,
@@ -46,6 +52,10 @@ pub struct PolicyExplanation {
     /// Version of the policies. Told to holders of `SimulateAs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy_version: Option<i64>,
+    /// The part of the user on whose behalf it is. Told to holders of `SimulateAs`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(no_recursion)]
+    pub theirs: Option<Box<PolicyExplanation>>,
 }
 
 /// A policy or grant with a part in a decision.
@@ -109,8 +119,34 @@ pub struct FilterExplanation {
     pub applies: bool,
     /// Its condition.
     pub condition: String,
+    /// What it looks up, if it applies.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mappings: Vec<MappingExplanation>,
     pub reasons: Vec<PolicyReason>,
     pub near_misses: Vec<PolicyReason>,
+}
+
+/// A mapping of a row filter: values of another table, read once for the statement.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MappingExplanation {
+    /// The table that it is read from.
+    pub table: String,
+    /// Whom it is read for.
+    pub principal: String,
+    /// With whose rights: those of the filter's publisher.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_as: Option<String>,
+    /// `read`; `error`: the publisher may not read it, or something that its condition reads is absent, so that the filter is
+    /// true on no row; `unavailable`: it cannot be read, so that statements are refused; `withheld`: it was not read, because it is
+    /// read for those only who may see all of the table themselves.
+    pub state: String,
+    /// How many values it gives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+    /// The first hundred.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<String>,
 }
 
 /// A column, or a field of one.

@@ -14,6 +14,9 @@ pub struct SimulatePolicies {
     /// Roles that a token would bring, beside the stored ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<String>,
+    /// On whose behalf: the principal must be permitted to act for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<String>,
     /// From where, when, and how proven.
     #[serde(default)]
     pub context: SimulatedContext,

@@ -151,9 +151,25 @@ mod tests {
     use super::*;
     use crate::action::Action;
     use crate::decision::Verdict;
+    use crate::policy_set::PolicyText;
     use crate::request::{GrantContext, RequestContext};
     use crate::resource;
     use std::collections::BTreeMap;
+
+    fn request() -> RequestContext {
+        RequestContext {
+            now: 0,
+            ip: "10.0.0.1".parse().unwrap(),
+            mfa: false,
+            auth_age_ms: None,
+            workgroup: "w".to_owned(),
+            client: "rest".to_owned(),
+            purpose: None,
+            via_view: None,
+            on_behalf_of: None,
+            ticket: None,
+        }
+    }
 
     #[test]
     fn an_absent_ancestor_is_an_error() {
@@ -178,18 +194,7 @@ mod tests {
     #[test]
     fn a_batch_tells_a_grant_context_from_the_request_context_inside_it() {
         let grant = GrantContext {
-            request: RequestContext {
-                now: 0,
-                ip: "10.0.0.1".parse().unwrap(),
-                mfa: false,
-                auth_age_ms: None,
-                workgroup: "w".to_owned(),
-                client: "rest".to_owned(),
-                purpose: None,
-                via_view: None,
-                on_behalf_of: None,
-                ticket: None,
-            },
+            request: request(),
             privilege: "Select".to_owned(),
             grantee_role: None,
             with_grant_option: false,
@@ -226,5 +231,37 @@ mod tests {
                 .iter()
                 .all(|decision| decision.verdict == Verdict::NoPermit)
         );
+    }
+
+    #[test]
+    fn without_the_index_the_whole_set_answers() {
+        let texts = [PolicyText {
+            id: "mfa".to_owned(),
+            resolved: r#"permit(principal, action == Lakegate::Action::"Describe", resource) when { context.mfa };"#
+                .to_owned(),
+        }];
+        let set = PolicySet::build(&texts, &[]).unwrap();
+        let none = BTreeMap::new();
+        let entities = || {
+            vec![
+                resource::user("u", "human", 0, &[], &BTreeMap::new()).unwrap(),
+                resource::catalog("c", None, &none).unwrap(),
+            ]
+        };
+        let request = request();
+        let question = Request {
+            principal: "u",
+            action: Action::Describe,
+            resource: uid("Catalog", "c"),
+            context: &request,
+        };
+        let (sliced, whole) = (
+            Authorizer::new(&set, entities()).unwrap(),
+            Authorizer::unsliced(&set, entities()).unwrap(),
+        );
+        assert_eq!(sliced.decide(&question), whole.decide(&question));
+        // Only the index knows what the policies that it finds read.
+        assert_ne!(sliced.reads(), Reads::default());
+        assert_eq!(whole.reads(), Reads::default());
     }
 }

@@ -12,6 +12,8 @@ mod kept;
 mod lower;
 mod operand;
 mod stack;
+#[cfg(test)]
+mod tests;
 
 use crate::name::{NameResolver, show_names};
 use crate::problem::PolicyProblem;

@@ -32,6 +32,7 @@ mod condition;
 mod lint;
 mod name;
 mod nearest;
+mod size;
 mod statement;
 mod validation;
 
@@ -64,5 +65,6 @@ pub use reach::{Reach, Vocabulary, reach};
 pub use reads::Reads;
 pub use relation::{ColumnFacts, FilterFacts, FilterScope, MaskFacts, RelationFacts};
 pub use request::{ContextFacts, GrantContext, Request, RequestContext};
+pub use size::{MAX_POLICY_BYTES, check_size};
 pub use statement::{ANNOTATIONS, Statement, split_policies};
 pub use validation::validate;

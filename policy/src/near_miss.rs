@@ -426,4 +426,38 @@ mod tests {
         assert_eq!(allowed.decision.policies, ["g", "h"]);
         assert!(allowed.near_misses.is_empty());
     }
+
+    #[test]
+    fn under_a_forbid_only_what_would_help_is_named() {
+        let grant = |id: &str, end| GrantLink {
+            id: id.to_owned(),
+            privilege: Privilege::Action(Action::Select),
+            principal: uid("Role", "staff"),
+            resource: uid("Catalog", "c"),
+            expires_ms: end,
+        };
+        let found = explain(
+            &[
+                (
+                    "decides",
+                    r#"forbid(principal, action == @"Select", resource) unless { context.mfa };"#,
+                ),
+                (
+                    "silent",
+                    r#"forbid(principal, action == @"Select", resource) when { context.client == "cli" } unless { false };"#,
+                ),
+            ],
+            &[
+                grant("ended", Some(1_000)),
+                grant("later", Some(1_001)),
+                grant("open", None),
+            ],
+        );
+        assert_eq!(found.decision.policies, ["decides"]);
+        assert_eq!(
+            shown(&found.exceptions),
+            [r#"decides Unless context.mfa False {"context.mfa": "false"}"#]
+        );
+        assert_eq!(shown(&found.near_misses), ["ended Some(1000)"]);
+    }
 }

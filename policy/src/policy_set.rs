@@ -9,7 +9,7 @@ use crate::grant::GrantLink;
 use crate::member::Member;
 use crate::problem::PolicyProblem;
 use crate::reads::Reads;
-use crate::request::{ContextFacts, Request};
+use crate::request::{ContextFacts, Request, RequestContext};
 use crate::resource::{Tags, uid};
 use crate::scope_index::{Group, ScopeIndex};
 use crate::validation::check;
@@ -42,6 +42,8 @@ pub struct PolicySet {
     named: HashSet<EntityUid>,
     /// What the policies on `Select` read together.
     column_reads: Reads,
+    /// What all of them read together, made when it is asked for.
+    reads: OnceLock<Reads>,
     /// A policy reads `now` or `auth_age`, or says so in passing.
     reads_clock: bool,
     /// Bodies of data filters that statements under this set have read.
@@ -175,6 +177,13 @@ impl PolicySet {
     /// grant has ended in between, or a policy reads the clock.
     pub fn may_turn_between(&self, from: i64, to: i64) -> bool {
         self.reads_clock || self.ends.values().any(|end| from < *end && *end <= to)
+    }
+
+    /// What tells these circumstances from others for any policy: as long as it is equal, so are all decisions on the same
+    /// entities (a clock that is read in another way than against literals: to the minute).
+    pub fn circumstances(&self, context: &RequestContext) -> String {
+        let reads = self.reads.get_or_init(|| together(self.members.values()));
+        reads.coarse_class_of(context)
     }
 
     /// Answers one request. `entities` comes from `entity_store`; `Authorizer` is the form for many requests.
@@ -325,6 +334,7 @@ impl<'a> Succession<'a> {
             column_reads: together(all().filter(|member| member.actions().any(|action| action == Action::Select))),
             reads_clock: all().any(|member| member.reads_clock()),
             full: OnceLock::new(),
+            reads: OnceLock::new(),
             conditions: KeptConditions::default(),
             index,
             members,

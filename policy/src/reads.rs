@@ -35,6 +35,9 @@ struct Clock {
     otherwise: bool,
 }
 
+/// In milliseconds.
+const MINUTE: i64 = 60_000;
+
 /// The attributes of the schema's type Ctx that do not move.
 const FACTS: &[&str] = &[
     "client",
@@ -102,6 +105,17 @@ impl Reads {
         let age = context.auth_age_ms.unwrap_or(i64::MAX);
         let _ = write!(class, "age={}", self.auth_age.interval(age));
         Some(class)
+    }
+
+    /// The class of a context, for answers that are made of more decisions than can be made again. A clock that is read in
+    /// another way than against literals is told by the minute, and so is what is not understood.
+    pub(crate) fn coarse_class_of(&self, context: &RequestContext) -> String {
+        self.class_of(context).unwrap_or_else(|| {
+            let facts = FACTS.iter().map(|fact| fact_of(context, fact));
+            let age = context.auth_age_ms.map(|age| age.div_euclid(MINUTE));
+            let facts: Vec<_> = facts.collect();
+            format!("{facts:?} {} {age:?}", context.now.div_euclid(MINUTE))
+        })
     }
 
     fn expr(&mut self, expr: &Expr) {
@@ -349,6 +363,32 @@ mod tests {
         ] {
             assert_eq!(reads(condition).class_of(&context()), None, "{condition}");
         }
+    }
+
+    #[test]
+    fn a_coarse_class_tells_every_fact_apart_and_clocks_by_the_minute() {
+        let coarse = |reads: &Reads, change: Change| {
+            let mut changed = context();
+            change(&mut changed);
+            reads.coarse_class_of(&context()) == reads.coarse_class_of(&changed)
+        };
+        let plain = reads("context.mfa");
+        assert!(coarse(&plain, |cx| cx.ip = "127.0.0.1".parse().unwrap()));
+        assert!(!coarse(&plain, |cx| cx.mfa = true));
+        let by_hour = reads("context.now.toTime() < duration(\"6h\")");
+        let same: &[Change] = &[|cx| cx.now += 58_000, |cx| cx.auth_age_ms = Some(60_001)];
+        let other: &[Change] = &[
+            |cx| cx.now += 60_000,
+            |cx| cx.auth_age_ms = None,
+            |cx| cx.auth_age_ms = Some(120_000),
+            |cx| cx.mfa = true,
+            |cx| cx.ip = "127.0.0.1".parse().unwrap(),
+            |cx| cx.client = "athena".to_owned(),
+            |cx| cx.purpose = Some("-".to_owned()),
+            |cx| cx.workgroup = "x".to_owned(),
+        ];
+        assert!(same.iter().all(|change| coarse(&by_hour, *change)));
+        assert!(other.iter().all(|change| !coarse(&by_hour, *change)));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::cedar_text::{Kind, Word, position, unescape, words};
 use crate::grant::TEMPLATE_PREFIX;
 use crate::nearest::nearest;
 use crate::problem::PolicyProblem;
+use crate::size::too_large;
 use cedar_policy::Policy;
 use cedar_policy::ffi::DetailedError;
 use std::collections::BTreeMap;
@@ -76,6 +77,9 @@ fn statement(text: &str, piece: &[Word<'_>]) -> Result<Statement, Vec<PolicyProb
     if !last.is(';') {
         let problem = PolicyProblem::new("the policy does not end", "end it with a semicolon");
         return Err(vec![problem.at(text, first.start)]);
+    }
+    if let Some(problem) = too_large(text, piece) {
+        return Err(vec![problem]);
     }
     let (mut problems, annotations) = annotations(text, piece);
     let body = text.get(first.start..last.end()).unwrap_or("");

@@ -5,10 +5,12 @@
 //! at run time. Whether a policy can *err* needs the analyser and is not answered here.
 
 use crate::action::Action;
+use crate::cedar_text::words;
 use crate::model::MODEL;
 use crate::policy_set::PolicyText;
 use crate::problem::PolicyProblem;
 use crate::scope_index::actions;
+use crate::size::too_deep;
 use crate::statement::id_problem;
 use cedar_policy::ffi::DetailedError;
 use cedar_policy::{Policy, PolicyId, PolicySet as CedarSet, ValidationMode};
@@ -51,6 +53,12 @@ pub(crate) fn check(policies: &[PolicyText]) -> (CedarSet, Vec<PolicyProblem>) {
 
 pub(crate) fn parse(text: &PolicyText) -> Result<Policy, Vec<PolicyProblem>> {
     if let Some(problem) = id_problem(&text.id) {
+        return Err(vec![problem.of(&text.id)]);
+    }
+    let deep = words(&text.resolved)
+        .ok()
+        .and_then(|words| too_deep(&text.resolved, &words));
+    if let Some(problem) = deep {
         return Err(vec![problem.of(&text.id)]);
     }
     // Cedar reads one static policy here and ignores `@id`; templates and second statements are errors.

@@ -458,6 +458,7 @@ fn names_become_ids_and_names_again() {
         (Some(2), Some(16)),
         "{problems:?}"
     );
+    assert_eq!(problems[0].policy, None, "a body has no id of its own");
 }
 
 #[test]

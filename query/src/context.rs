@@ -65,9 +65,15 @@ pub struct Limits {
     pub rows: Option<u64>,
     pub result_bytes: u64,
     pub memory_bytes: usize,
+    /// Of the body of a view: the operator's limit for a query. A limit that the caller chooses would measure what the view
+    /// hides from them.
+    pub body_memory_bytes: usize,
     pub spill_bytes: u64,
     pub timeout: Duration,
 }
+
+/// The unit of figures that callers are shown where rows are hidden.
+const MEGABYTE: u64 = 1_048_576;
 
 /// Counters of one query. All in bytes but rows and requests.
 #[derive(Debug, Default)]
@@ -128,9 +134,11 @@ impl Meter {
         self.rows.fetch_add(rows, Ordering::Relaxed);
     }
 
-    /// Bytes that a restricted scan would read under policy pruning alone.
+    /// Bytes that one scan would read under policy pruning alone, as they are shown: whole MB. Rounded here, not in the sum: the
+    /// sum of many scans of one table would tell its size to the byte.
     pub fn add_governed(&self, bytes: u64) {
-        self.governed.fetch_add(bytes, Ordering::Relaxed);
+        let shown = bytes.div_ceil(MEGABYTE).max(1) * MEGABYTE;
+        self.governed.fetch_add(shown, Ordering::Relaxed);
     }
 
     /// See [`Meter::add_governed`].
@@ -185,11 +193,10 @@ impl Meter {
     /// All figures now; billing is added by the meter stage.
     #[must_use]
     pub fn usage(&self) -> lakegate_catalog::record::Usage {
-        const MEGABYTE: u64 = 1_048_576;
         let scanned = self.scanned.load(Ordering::Relaxed);
         let restricted = self.restricted();
         let shown = if restricted {
-            self.governed.load(Ordering::Relaxed).div_ceil(MEGABYTE).max(1) * MEGABYTE
+            self.governed.load(Ordering::Relaxed).max(MEGABYTE)
         } else {
             scanned
         };
@@ -296,6 +303,7 @@ impl QueryContext {
                 rows: Some(0),
                 result_bytes: 0,
                 memory_bytes: 0,
+                body_memory_bytes: 0,
                 spill_bytes: 0,
                 timeout: Duration::ZERO,
             },
@@ -319,6 +327,7 @@ impl QueryContext {
                 workgroup_scanned_bytes: None,
                 rows: None,
                 memory_bytes: usize::MAX,
+                body_memory_bytes: usize::MAX,
                 ..self.limits
             },
             master_key,
@@ -435,5 +444,26 @@ impl fmt::Debug for QueryContext {
             .field("query", &self.query)
             .field("caller", &self.caller.name)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The sum of many scans of one table tells its size no finer than one scan does.
+    #[test]
+    fn each_scan_is_shown_in_whole_megabytes() {
+        let shown = |scans: &[u64]| {
+            let meter = Meter::new(None, CancellationToken::new());
+            meter.set_restricted();
+            scans.iter().for_each(|bytes| meter.add_governed(*bytes));
+            meter.usage().shown_scanned_bytes / MEGABYTE
+        };
+        assert_eq!(shown(&[]), 1);
+        assert_eq!(shown(&[0]), 1);
+        assert_eq!(shown(&[1, 1, 1]), shown(&[MEGABYTE, MEGABYTE, MEGABYTE]));
+        assert_eq!(shown(&[MEGABYTE + 1]), 2);
+        assert_eq!(shown(&[MEGABYTE + 1; 10]), 20);
     }
 }

@@ -36,7 +36,8 @@ pub struct Decided {
 pub struct Names([u8; 32]);
 
 impl Names {
-    /// Under the snapshot of `cx`, for its caller. New tables are no change; new tags and owners are.
+    /// Under the snapshot and in the circumstances of `cx`, for its caller. New tables are no change; new tags and owners are,
+    /// and a grant that has ended, a role that the token no longer brings, and whatever policies read of the request.
     #[must_use]
     pub fn of(cx: &QueryContext) -> Self {
         let (snapshot, caller) = (&cx.snapshot, &cx.caller);
@@ -70,7 +71,11 @@ impl Names {
             marked.extend(columns.map(|column| (column.id.as_str(), (None, &column.tags))));
         }
         marked.retain(|_, (owner, tags)| owner.is_some() || !tags.is_empty());
-        let parts = serde_json::json!([caller.user.as_str(), user, other, rules, marked]);
+        let mut roles = caller.extra_roles.clone();
+        roles.sort();
+        let roles: Vec<&str> = roles.iter().map(ObjectId::as_str).collect();
+        let circumstances = cx.policies.circumstances(&cx.request);
+        let parts = serde_json::json!([caller.user.as_str(), user, other, rules, marked, roles, circumstances]);
         Self(Sha256::digest(parts.to_string().as_bytes()).into())
     }
 }

@@ -39,6 +39,7 @@ fn classify(error: &DataFusionError, phase: Phase) -> (ErrorCode, String) {
         DataFusionError::SQL(parser, _) => (ErrorCode::SyntaxError, statement_text(&parser.to_string())),
         DataFusionError::Execution(text) => execution_error(text, phase),
         DataFusionError::Internal(text) if text.contains(BAD_PATTERN) => bad_pattern(),
+        DataFusionError::Internal(text) if phase == Phase::Plan && wording::is_wrong_call(text) => plan_error(text),
         DataFusionError::ParquetError(_) => (ErrorCode::CorruptFile, "a file of the table cannot be read".to_owned()),
         DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => (
             ErrorCode::SourceFailed,
@@ -181,7 +182,8 @@ fn plan_error(text: &str) -> (ErrorCode, String) {
     let lower = text.to_lowercase();
     let code = if lower.contains("invalid function") || lower.contains("table function") {
         ErrorCode::FunctionNotFound
-    } else if lower.contains("coerc")
+    } else if wording::is_wrong_call(text)
+        || lower.contains("coerc")
         || lower.contains("type mismatch")
         || lower.contains("cannot infer common argument type")
         || lower.contains("incompatible")
@@ -199,6 +201,7 @@ fn plan_error(text: &str) -> (ErrorCode, String) {
 
 fn execution_error(text: &str, phase: Phase) -> (ErrorCode, String) {
     match phase {
+        Phase::Plan if wording::is_wrong_call(text) => (ErrorCode::TypeMismatch, statement_text(text)),
         Phase::Plan => (ErrorCode::InvalidRequest, statement_text(text)),
         Phase::Execute if text.contains("returned more than one row") => {
             let several = several_rows();
@@ -240,6 +243,7 @@ fn statement_text(text: &str) -> String {
         ". Valid fields",
         " Valid fields",
         ". Candidate functions",
+        ". No function matches",
     ] {
         if let Some((head, _)) = text.split_once(cut) {
             text = head;

@@ -6,6 +6,7 @@
 
 mod compare;
 mod effect;
+mod lookup;
 mod meaning;
 mod object;
 mod person;
@@ -138,6 +139,7 @@ impl<'a> Comparison<'a> {
             let (old, new) = (before.relation_path(id), after.relation_path(id));
             self.relation((old.as_ref(), new.as_ref()));
         }
+        self.lookups();
         self.views();
         self.grant_options();
         self.gone();

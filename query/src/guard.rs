@@ -117,7 +117,7 @@ fn condition(predicate: &Arc<dyn PhysicalExpr>, schema: &SchemaRef) -> Result<Op
         return Ok(None);
     }
     let plain = |left, right| Arc::new(BinaryExpr::new(left, Operator::And, right)) as Arc<dyn PhysicalExpr>;
-    let guard = |left, right| Arc::new(Guarded::new(left, Operator::And, right)) as Arc<dyn PhysicalExpr>;
+    let guard = |left, right| Arc::new(Guarded::filter(left, right)) as Arc<dyn PhysicalExpr>;
     let sure = sure.into_iter().reduce(plain);
     Ok(sure.into_iter().chain(arithmetic).chain(risky).reduce(guard))
 }
@@ -138,7 +138,10 @@ fn sides(expr: Arc<dyn PhysicalExpr>, schema: &Schema) -> Result<Transformed<Arc
 #[cfg(test)]
 mod tests {
     use datafusion::{
-        arrow::datatypes::{DataType, Field},
+        arrow::{
+            array::{Array, RecordBatch, StringArray, new_null_array},
+            datatypes::{DataType, Field},
+        },
         common::ScalarValue,
         physical_expr::expressions::{binary, cast, col, lit},
         physical_plan::empty::EmptyExec,
@@ -202,6 +205,26 @@ mod tests {
         let guard = compared(column("x"), Operator::NotEq, lit(0_i64));
         let plan = guarded(filter(compared(quotient(), Operator::And, guard))).unwrap();
         assert_eq!(predicate(&plan), "(x@0 != 0) AND (10 / x@0 > 1)");
+    }
+
+    /// In a filter NULL leaves a row out, so that nothing of it is computed; in a column it is a value, and what follows may still
+    /// make it false.
+    #[test]
+    fn null_closes_a_row_of_a_filter_only() {
+        let guard = compared(column("x"), Operator::Gt, lit(1_i64));
+        let number = cast(column("s"), &schema(), DataType::Int64).unwrap();
+        let number = compared(number, Operator::Gt, lit(1_i64));
+        let both = compared(guard, Operator::And, number);
+        let row = ["x", "s", "price", "day"].map(|name| schema().field_with_name(name).unwrap().data_type().clone());
+        let mut columns: Vec<_> = row.iter().map(|kind| new_null_array(kind, 1)).collect();
+        columns[1] = Arc::new(StringArray::from(vec!["not a number"]));
+        let batch = RecordBatch::try_new(schema(), columns).unwrap();
+        let filtered = guarded(filter(Arc::clone(&both))).unwrap();
+        let filtered = filtered.downcast_ref::<FilterExec>().unwrap().predicate();
+        let kept = filtered.evaluate(&batch).unwrap().into_array(1).unwrap();
+        assert!(kept.is_null(0));
+        let value = sides(both, &schema()).unwrap().data;
+        assert!(value.evaluate(&batch).is_err());
     }
 
     #[test]

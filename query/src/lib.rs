@@ -8,7 +8,7 @@ pub mod service;
 pub mod admit;
 mod analyze;
 pub mod authorize;
-mod behalf;
+pub mod behalf;
 pub mod decided;
 pub mod decisions;
 pub mod parameters;

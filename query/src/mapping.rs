@@ -3,7 +3,10 @@
 //!
 //! A publisher who may not read a mapping (any more) makes it an error value: the filter is not true on any row.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use datafusion::{
     arrow::{array::Array, datatypes::DataType},
@@ -17,6 +20,7 @@ use futures::{FutureExt, StreamExt, future::LocalBoxFuture};
 use lakegate_catalog::{
     governance::{BoundColumn, BoundMapping, DataFilter},
     id::ObjectId,
+    name::TableName,
     object::Stored,
     record::Decisions,
     relation::Table,
@@ -26,7 +30,10 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     audit::Attempts,
-    authorize::{self, RelationGrant, conditions},
+    authorize::{
+        self, RelationGrant, conditions,
+        explain::{MappingExplanation, MappingValues},
+    },
     context::{Caller, QueryContext},
     cooperate::cooperative,
     decided::changed,
@@ -86,20 +93,21 @@ pub(crate) fn is_mapped(cx: &QueryContext, grant: &RelationGrant) -> bool {
 
 /// What publishers see of the mappings that bind the caller: changes with every right of theirs. `null`: nothing.
 pub(crate) fn sights(cx: &QueryContext, grant: &RelationGrant) -> Vec<(String, Vec<Option<String>>)> {
-    let sight = |filter: &DataFilter, mapping: &BoundMapping| {
-        let reader = cx.read_as(filter.publisher.as_ref()?)?;
-        let path = cx.snapshot.relation_path(&mapping.table)?;
-        let grant = authorize::decide(&reader, &path).ok()?;
-        grant.is_readable().then(|| hex::encode(grant.sight))
-    };
     let of = |(_, filter): (Caller, Arc<Stored<DataFilter>>)| {
         let mappings = filter.body.mappings.iter();
         (
             filter.id.as_str().to_owned(),
-            mappings.map(|mapping| sight(&filter.body, mapping)).collect(),
+            mappings.map(|mapping| sight(cx, &filter.body, mapping)).collect(),
         )
     };
     mapped_filters(cx, grant).into_iter().map(of).collect()
+}
+
+fn sight(cx: &QueryContext, filter: &DataFilter, mapping: &BoundMapping) -> Option<String> {
+    let reader = cx.read_as(filter.publisher.as_ref()?)?;
+    let path = cx.snapshot.relation_path(&mapping.table)?;
+    let grant = authorize::decide(&reader, &path).ok()?;
+    grant.is_readable().then(|| hex::encode(grant.sight))
 }
 
 /// Reads the mappings of all filters that bind the caller of `cx` on a granted table; they become part of the grant.
@@ -136,6 +144,47 @@ fn below<'a>(
     grant: &'a mut RelationGrant,
 ) -> LocalBoxFuture<'a, Result<()>> {
     read(reading, inside, grant).boxed_local()
+}
+
+/// What the mappings of the filters mean that bind the caller on a granted table. Those over `known` tables are read, as a
+/// statement would read them.
+pub(crate) async fn explained(
+    reading: &Reading<'_>,
+    cx: &Arc<QueryContext>,
+    grant: &RelationGrant,
+    known: &BTreeSet<ObjectId>,
+) -> Vec<MappingExplanation> {
+    let mut all = Vec::new();
+    for (bound, filter) in mapped_filters(cx, grant) {
+        for (at, mapping) in filter.body.mappings.iter().enumerate() {
+            let values = if known.contains(&mapping.table) {
+                match one(reading, cx, (grant, &bound, filter.as_ref()), at).await {
+                    Ok(Some(values)) => MappingValues::Read(values.iter().map(ToString::to_string).collect()),
+                    Ok(None) => MappingValues::Error,
+                    Err(error) => {
+                        unavailable(cx, grant, &filter, error);
+                        MappingValues::Unavailable
+                    }
+                }
+            } else {
+                let seen = sight(cx, &filter.body, mapping);
+                seen.map_or(MappingValues::Error, |_| MappingValues::Withheld)
+            };
+            let [catalog, database, table] = &mapping.name;
+            let publisher = filter.body.publisher.as_ref();
+            all.push(MappingExplanation {
+                filter: filter.id.clone(),
+                bound: bound.name.clone(),
+                table: mapping.table.clone(),
+                name: TableName::new(catalog, database, table),
+                read_as: publisher
+                    .and_then(|id| cx.snapshot.user(id))
+                    .map(|user| user.name.clone()),
+                values,
+            });
+        }
+    }
+    all
 }
 
 /// What the values are, for comparison with those of a stored result: of the relation, and of all that it reads. `None`: there

@@ -83,6 +83,21 @@ pub fn given(master: &MasterKey, before: Option<&Secret>, key: &[u8; KEY_BYTES])
     })
 }
 
+/// The envelope of a version whose data key is wrapped by the key before this one, wrapped by this one; `None`: it is already.
+///
+/// # Errors
+/// If it does not open.
+pub fn rewrapped(master: &MasterKey, secret: &Secret) -> Result<Option<String>, NoMaskKey> {
+    let failed = |problem| NoMaskKey::Sealed {
+        version: secret.version,
+        problem,
+    };
+    let sealed: Sealed = serde_json::from_str(&secret.sealed).map_err(|_| failed(SealProblem::Damaged))?;
+    let again = master.rewrap(&place(secret.version), &sealed).map_err(failed)?;
+    let text = again.map(|again| serde_json::to_string(&again));
+    text.transpose().map_err(|_| failed(SealProblem::Failed("no JSON")))
+}
+
 fn place(version: i64) -> SealedPlace<'static> {
     SealedPlace {
         tenant: TENANT,

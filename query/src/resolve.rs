@@ -3,11 +3,14 @@
 //! Nothing is decided here: a relation that is missing is carried on as missing, so that hidden and missing ones take the
 //! same way out (P7).
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use datafusion::common::TableReference;
 use lakegate_catalog::{
+    id::ObjectId,
     name::TableName,
+    object::Stored,
+    relation::View,
     snapshot::{Snapshot, TablePath},
 };
 
@@ -110,6 +113,7 @@ pub async fn resolve(parsed: &Parsed, defaults: &Defaults, viewer: &Viewer, disc
             Err(error) => unreachable.push((name.clone(), Arc::new(error))),
         }
     }
+    snapshot = below_views(snapshot, &names, viewer, discovery).await;
     let relations = names
         .into_iter()
         .map(|name| {
@@ -118,6 +122,63 @@ pub async fn resolve(parsed: &Parsed, defaults: &Defaults, viewer: &Viewer, disc
         })
         .collect();
     Ok(Resolved { snapshot, relations })
+}
+
+/// Describes what the views that the caller knows read, so that a base that was dropped or made again is one that is gone. What
+/// cannot be asked now stays as it is known: it is told when it is opened.
+async fn below_views(
+    mut snapshot: Arc<Snapshot>,
+    names: &[TableName],
+    viewer: &Viewer,
+    discovery: &Discovery,
+) -> Arc<Snapshot> {
+    let mut bases = BTreeSet::new();
+    for path in names.iter().filter_map(|name| snapshot.find_relation(name)) {
+        if let Some(view) = path.view.as_ref()
+            && viewer.knows(&path)
+        {
+            discovered_bases(&snapshot, view, &mut BTreeSet::new(), &mut bases);
+        }
+    }
+    for name in bases {
+        match discovery.refresh(Arc::clone(&snapshot), &name).await {
+            Ok(newer) => snapshot = newer,
+            Err(error) => {
+                tracing::warn!(table = %name, cause = %error.log_text(), "the base of a view cannot be described")
+            }
+        }
+    }
+    snapshot
+}
+
+/// The tables of discovered catalogs that a view reads, through other views too.
+fn discovered_bases(
+    snapshot: &Snapshot,
+    view: &Stored<View>,
+    seen: &mut BTreeSet<ObjectId>,
+    found: &mut BTreeSet<TableName>,
+) {
+    if !seen.insert(view.id.clone()) {
+        return;
+    }
+    for path in view
+        .body
+        .bases
+        .iter()
+        .filter_map(|base| snapshot.relation_path(&base.id))
+    {
+        match &path.view {
+            Some(below) => discovered_bases(snapshot, below, seen, found),
+            None if path.catalog.body.discover => {
+                found.insert(TableName::new(
+                    &path.catalog.name,
+                    &path.database.name,
+                    &path.table.name,
+                ));
+            }
+            None => {}
+        }
+    }
 }
 
 fn target(snapshot: &Snapshot, name: &TableName, unreachable: &[(TableName, Arc<QueryError>)]) -> Target {

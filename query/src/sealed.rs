@@ -16,7 +16,11 @@ pub const KEY_BYTES: usize = 32;
 const CIPHER: &str = "AES-256-GCM-SIV";
 
 /// The operator's key, which is in no store.
-pub struct MasterKey(SecretBox<[u8; KEY_BYTES]>);
+pub struct MasterKey {
+    key: SecretBox<[u8; KEY_BYTES]>,
+    /// The one before it, which opens what was sealed then and seals nothing.
+    previous: Option<Box<MasterKey>>,
+}
 
 /// Where a secret belongs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -64,13 +68,37 @@ impl MasterKey {
         let mut key = SecretBox::new(Box::new([0; KEY_BYTES]));
         let written = hex::decode_to_slice(text.trim(), secrecy::ExposeSecretMut::expose_secret_mut(&mut key));
         written.map_err(|_| SealProblem::MasterKey)?;
-        Ok(Self(key))
+        Ok(Self { key, previous: None })
+    }
+
+    /// The same, which also opens what was sealed under the key before it.
+    #[must_use]
+    pub fn after(self, previous: Self) -> Self {
+        Self {
+            previous: Some(Box::new(previous)),
+            ..self
+        }
+    }
+
+    /// The key that sealed it, of those that this server has.
+    fn sealer(&self, sealed: &Sealed) -> Result<&Self, SealProblem> {
+        let previous = self
+            .previous
+            .as_deref()
+            .filter(|previous| previous.id() == sealed.master);
+        if sealed.master == self.id() {
+            return Ok(self);
+        }
+        previous.ok_or_else(|| SealProblem::OtherMaster {
+            sealed: sealed.master.clone(),
+            here: self.id(),
+        })
     }
 
     /// Tells master keys apart: the first 8 bytes of an HMAC under the key, in hex.
     #[must_use]
     pub fn id(&self) -> String {
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.0.expose_secret()) else {
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.key.expose_secret()) else {
             return String::new();
         };
         mac.update(b"lakegate master key");
@@ -88,7 +116,7 @@ impl MasterKey {
         Ok(Sealed {
             cipher: CIPHER.to_owned(),
             master: self.id(),
-            data_key: encrypt(&self.0, &place.bytes("data-key"), data_key.expose_secret())?,
+            data_key: encrypt(&self.key, &place.bytes("data-key"), data_key.expose_secret())?,
             secret: encrypt(&data_key, &place.bytes("secret"), secret)?,
         })
     }
@@ -98,17 +126,33 @@ impl MasterKey {
     /// # Errors
     /// [`SealProblem::OtherMaster`], [`SealProblem::Damaged`].
     pub fn open(&self, place: &SealedPlace<'_>, sealed: &Sealed) -> Result<SecretBox<[u8; KEY_BYTES]>, SealProblem> {
-        if sealed.master != self.id() {
-            return Err(SealProblem::OtherMaster {
-                sealed: sealed.master.clone(),
-                here: self.id(),
-            });
-        }
+        let data_key = self.sealer(sealed)?.data_key(place, sealed)?;
+        decrypt(&data_key, &place.bytes("secret"), &sealed.secret)
+    }
+
+    fn data_key(&self, place: &SealedPlace<'_>, sealed: &Sealed) -> Result<SecretBox<[u8; KEY_BYTES]>, SealProblem> {
         if sealed.cipher != CIPHER {
             return Err(SealProblem::Damaged);
         }
-        let data_key = decrypt(&self.0, &place.bytes("data-key"), &sealed.data_key)?;
-        decrypt(&data_key, &place.bytes("secret"), &sealed.secret)
+        decrypt(&self.key, &place.bytes("data-key"), &sealed.data_key)
+    }
+
+    /// What was sealed under the key before this one, with its data key under this one; `None`: it is that already. The secret
+    /// itself stays as it was sealed.
+    ///
+    /// # Errors
+    /// Those of [`MasterKey::open`]: what does not open is not wrapped again. [`SealProblem::Failed`].
+    pub fn rewrap(&self, place: &SealedPlace<'_>, sealed: &Sealed) -> Result<Option<Sealed>, SealProblem> {
+        self.open(place, sealed)?;
+        if sealed.master == self.id() {
+            return Ok(None);
+        }
+        let data_key = self.sealer(sealed)?.data_key(place, sealed)?;
+        Ok(Some(Sealed {
+            master: self.id(),
+            data_key: encrypt(&self.key, &place.bytes("data-key"), data_key.expose_secret())?,
+            ..sealed.clone()
+        }))
     }
 }
 
@@ -253,6 +297,40 @@ mod tests {
         assert_eq!(master("a").open(&PLACE, &swapped).unwrap_err(), SealProblem::Damaged);
         let again = master("a").seal(&PLACE, &[9; 32]).unwrap();
         assert_ne!((again.data_key, again.secret), (sealed.data_key, sealed.secret));
+    }
+
+    #[test]
+    fn a_new_master_takes_over_what_the_one_before_sealed() {
+        let old = master("a").seal(&PLACE, &[9; 32]).unwrap();
+        let both = master("b").after(master("a"));
+        assert_eq!(both.id(), master("b").id());
+        assert_eq!(both.open(&PLACE, &old).unwrap().expose_secret(), &[9; 32]);
+        let new = both.rewrap(&PLACE, &old).unwrap().unwrap();
+        assert_eq!(master("b").open(&PLACE, &new).unwrap().expose_secret(), &[9; 32]);
+        assert!(matches!(
+            master("a").open(&PLACE, &new),
+            Err(SealProblem::OtherMaster { .. })
+        ));
+        assert_eq!((&new.secret, new.data_key == old.data_key), (&old.secret, false));
+        assert_eq!(both.rewrap(&PLACE, &new).unwrap(), None);
+        // What was sealed anew is the new one's; what a third key sealed is nobody's here.
+        let fresh = both.seal(&PLACE, &[8; 32]).unwrap();
+        assert_eq!(fresh.master, master("b").id());
+        let third = master("c").seal(&PLACE, &[9; 32]).unwrap();
+        assert!(matches!(
+            both.rewrap(&PLACE, &third),
+            Err(SealProblem::OtherMaster { .. })
+        ));
+        // What is damaged stays as it is.
+        let moved = SealedPlace { version: 2, ..PLACE };
+        assert_eq!(both.rewrap(&moved, &old).unwrap_err(), SealProblem::Damaged);
+        let mut secret = hex::decode(&old.secret).unwrap();
+        secret[20] ^= 1;
+        let damaged = Sealed {
+            secret: hex::encode(secret),
+            ..old
+        };
+        assert_eq!(both.rewrap(&PLACE, &damaged).unwrap_err(), SealProblem::Damaged);
     }
 
     #[test]

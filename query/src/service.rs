@@ -1,6 +1,7 @@
 //! What can be done with queries? Submit, run, find, wait, list, cancel, fetch: the one door to data that every front door uses.
 
 mod drive;
+mod fetched;
 mod finish;
 mod follow;
 mod prepare;
@@ -46,7 +47,7 @@ use crate::{
     results::{ResultStore, private_directory},
     running::RunningQueries,
     sealed::MasterKey,
-    session::Sessions,
+    session::{EngineChange, Sessions},
     signal::{Signal, Signals},
 };
 
@@ -77,6 +78,8 @@ pub struct ServiceOptions {
     pub master_key: Option<Arc<MasterKey>>,
     /// Who keeps the metrics.
     pub signals: Signals,
+    /// Nothing but in tests.
+    pub engine: EngineChange,
 }
 
 /// A statement with everything that its submitter may say about it.
@@ -190,7 +193,8 @@ impl QueryService {
         let spill = options.data_directory.join("spill");
         let _ = std::fs::remove_dir_all(&spill);
         private_directory(&spill).map_err(QueryError::internal)?;
-        let sessions = Sessions::new(options.threads, options.memory_bytes, spill).map_err(QueryError::internal)?;
+        let sessions = Sessions::changed(options.threads, options.memory_bytes, spill, &options.engine)
+            .map_err(QueryError::internal)?;
         let connections = Arc::new(Connections::new(secrets, options.local_roots.clone()));
         let engine = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(options.threads.max(1))

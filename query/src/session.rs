@@ -4,6 +4,7 @@ mod arithmetic;
 mod binary_text;
 mod bounded;
 pub mod catalogs;
+mod change;
 mod checked_sum;
 mod extremes;
 mod functions;
@@ -32,6 +33,7 @@ use datafusion::{
     prelude::SessionConfig,
 };
 
+pub use change::EngineChange;
 pub use stores::QueryStores;
 
 use crate::{
@@ -69,6 +71,14 @@ impl Sessions {
     /// # Errors
     /// When the engine's runtime cannot be built.
     pub fn new(threads: usize, memory_bytes: usize, spill: PathBuf) -> EngineResult<Self> {
+        Self::changed(threads, memory_bytes, spill, &EngineChange::default())
+    }
+
+    /// As [`Sessions::new`], with an engine that a test has changed.
+    ///
+    /// # Errors
+    /// When the engine's runtime cannot be built.
+    pub fn changed(threads: usize, memory_bytes: usize, spill: PathBuf, change: &EngineChange) -> EngineResult<Self> {
         let memory: Arc<dyn MemoryPool> = Arc::new(FairSpillPool::new(memory_bytes));
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::clone(&memory))
@@ -82,8 +92,8 @@ impl Sessions {
         let base = rules::register(functions::register(SessionStateBuilder::new()))
             .with_config(config(threads))
             .with_runtime_env(Arc::new(runtime.clone()))
-            .with_catalog_list(Arc::new(GovernedCatalogs::default()))
-            .build();
+            .with_catalog_list(Arc::new(GovernedCatalogs::default()));
+        let base = change.apply(base).build();
         Ok(Self {
             base,
             runtime,
@@ -128,7 +138,11 @@ impl Sessions {
     ) -> EngineResult<SessionState> {
         let mut runtime = self.runtime.clone();
         runtime.object_store_registry = Arc::new(stores);
-        runtime.memory_pool = Arc::new(QueryMemoryPool::new(&self.memory, cx.limits.memory_bytes, &cx.meter));
+        let memory = match cx.through.views.as_slice() {
+            [] => cx.limits.memory_bytes,
+            _ => cx.limits.body_memory_bytes,
+        };
+        runtime.memory_pool = Arc::new(QueryMemoryPool::new(&self.memory, memory, &cx.meter));
         runtime.disk_manager = Arc::new(
             DiskManagerBuilder::default()
                 .with_mode(DiskManagerMode::Directories(vec![self.spill.clone()]))

@@ -46,13 +46,18 @@ pytestmark = pytest.mark.skipif(STORE is None, reason="LAKEGATE_TEST_POSTGRES_UR
 
 @pytest.fixture(scope="module")
 def nodes(serve, tmp_path_factory) -> tuple[Server, Server]:
+    return two_nodes(serve, tmp_path_factory, LAKE)
+
+
+def two_nodes(serve, tmp_path_factory, lake: str) -> tuple[Server, Server]:
+    """Two servers on a store of their own."""
     name = f"revocation_{uuid.uuid4().hex}"
     psql = Path(os.environ["LAKEGATE_TEST_PG_BIN"]) / "psql"
     subprocess.run([psql, STORE, "-q", "-v", "ON_ERROR_STOP=1", "-c", f"CREATE DATABASE {name}"], check=True)
     folder = tmp_path_factory.mktemp("lake")
     (folder / "files/t/people").mkdir(parents=True)
     (folder / "files/t/people/p.csv").write_text("id,name\n1,Ann\n2,Bob\n")
-    (folder / "lake.yaml").write_text(LAKE)
+    (folder / "lake.yaml").write_text(lake)
     settings = {"LAKEGATE__DATABASE__URL": f"{STORE.rsplit('/', 1)[0]}/{name}"}
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **settings}
     subprocess.run([BINARY, "migrate", "up", "--data", folder], env=environment, check=True)
@@ -89,10 +94,10 @@ def refused(node: Server) -> bool:
     return answer.status != 200
 
 
-def submit(node: Server, sql: str, state: str) -> str:
-    query = node.request("POST", "/v1/queries", key_of("ana"), json={"sql": sql}).json()["id"]
+def submit(node: Server, sql: str, state: str, token: str = key_of("ana")) -> str:
+    query = node.request("POST", "/v1/queries", token, json={"sql": sql}).json()["id"]
     deadline = time.monotonic() + 60
-    while (found := node.request("GET", f"/v1/queries/{query}", key_of("ana")).json())["state"] != state:
+    while (found := node.request("GET", f"/v1/queries/{query}", token).json())["state"] != state:
         assert time.monotonic() < deadline and "error" not in found, found
         time.sleep(0.02)
     return query

@@ -124,3 +124,46 @@ def test_the_hash_is_that_of_another_implementation(governed):
     domain = hmac.new(key, b"lakegate/mask/domain:people\x01", hashlib.sha256).digest()
     assert email(governed) == hmac.new(domain, b"ann@x.de", hashlib.sha256).hexdigest()
     assert KEY not in sealed
+
+
+def test_a_new_master_key_takes_over(governed, binary):
+    before = email(governed)
+    master = governed.data / "master.key"
+    old, new = master.read_text(), "5" * 64
+    rotated = as_admin(governed, str(binary), "mask-key", "rotate")
+    assert rotated.returncode == 0, rotated.stderr
+    after = email(governed)
+    assert after != before
+
+    def restart(**settings: str):
+        governed.process.stop(seconds=15)
+        for name in ("MASTER_KEY", "PREVIOUS_MASTER_KEY"):
+            governed.settings.pop(f"LAKEGATE__SECRETS__{name}", None)
+        governed.settings.update({f"LAKEGATE__SECRETS__{name}": value for name, value in settings.items()})
+        governed.settings.update(NEW_MASTER=new, OLD_MASTER=old)
+        governed.start()
+
+    restart(MASTER_KEY="env://NEW_MASTER")
+    assert "MASK_KEY_UNAVAILABLE" in governed.run("sql", "-e", EMAIL).stderr
+    alone = as_admin(governed, str(binary), "mask-key", "rewrap")
+    assert alone.returncode != 0 and "previous_master_key" in alone.stderr, alone
+    # The place of the old key opens what it sealed, until that is wrapped again.
+    restart(MASTER_KEY="env://NEW_MASTER", PREVIOUS_MASTER_KEY=f"file://{master.resolve()}")
+    assert email(governed) == after
+    refused = governed.run("mask-key", "rewrap")
+    assert refused.returncode != 0 and "ACCESS_DENIED" in refused.stderr, refused
+    for expected in (2, 0):
+        done = as_admin(governed, str(binary), "mask-key", "rewrap", "-o", "json")
+        assert done.returncode == 0 and json.loads(done.stdout) == {"rewrapped": expected}, done
+        assert email(governed) == after
+    restart(MASTER_KEY="env://NEW_MASTER")
+    assert email(governed) == after
+    listed = as_admin(governed, str(binary), "mask-key", "list", "-o", "json")
+    assert [key["usable"] for key in json.loads(listed.stdout)["items"]] == [True, True]
+    told = json.loads(as_admin(governed, str(binary), "audit", "list", "--resource", "mask-key:default", "-o", "json").stdout)
+    [event] = [event for event in told["items"] if event["action"] == "rewrap" and event["details"]["versions"]]
+    assert event["details"]["versions"] == "2, 1", event
+    for secret in (old, new):
+        assert secret not in (governed.folder / "server.log").read_text()
+    restart(MASTER_KEY="env://OLD_MASTER")
+    assert "MASK_KEY_UNAVAILABLE" in governed.run("sql", "-e", EMAIL).stderr

@@ -66,9 +66,15 @@ pub fn values(batches: &[RecordBatch]) -> Vec<Vec<String>> {
     rows
 }
 
-fn texts(array: &dyn Array) -> Vec<String> {
+/// Values of one column.
+pub fn texts(array: &dyn Array) -> Vec<String> {
     let options = FormatOptions::new().with_null("NULL");
-    let formatter = ArrayFormatter::try_new(array, &options).expect("a type that can be shown");
+    let Ok(formatter) = ArrayFormatter::try_new(array, &options) else {
+        // A type without a text of its values, such as a moment in a zone that does not exist.
+        return (0..array.len())
+            .map(|row| format!("{:?}", array.slice(row, 1).to_data()))
+            .collect();
+    };
     let text = |row| {
         let text = formatter.value(row).to_string();
         if text.is_empty() {

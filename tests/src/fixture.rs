@@ -1,26 +1,74 @@
-//! Which lake do the leak tests attack? The one of governance.md §9.3, over files of each format and over SQLite.
+//! Which lake do the leak tests attack? The one of governance.md §9.3, over files of each format, SQLite and PostgreSQL; `page` has the
+//! rest of it.
 //!
 //! What nobody but a steward may see is full of canaries; hidden rows lie in a file of their own.
 
 use std::fmt::Write as _;
 
-use crate::{files, sqlite, world::World};
+use arrow::{array::RecordBatch, compute};
+
+use crate::{
+    answer, files,
+    postgres::{self, Database},
+    sqlite,
+    world::{Making, World},
+};
+
+pub mod page;
 
 /// Where `orders` lies.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Place {
     Parquet,
+    /// One file of Parquet; hidden rows in row groups of their own.
+    Groups,
+    /// Parquet in folders by region.
+    Partitions,
     Csv,
     Ndjson,
     Sqlite,
+    Postgres,
 }
 
 impl Place {
     pub const ALL: [Self; 4] = [Self::Parquet, Self::Csv, Self::Ndjson, Self::Sqlite];
 
+    /// All that can be had here: PostgreSQL needs a server.
+    pub fn every() -> Vec<Self> {
+        let mut places = vec![
+            Self::Parquet,
+            Self::Groups,
+            Self::Partitions,
+            Self::Csv,
+            Self::Ndjson,
+            Self::Sqlite,
+        ];
+        if postgres::is_there("the fixture") {
+            places.push(Self::Postgres);
+        }
+        places
+    }
+
     /// `catalog.database` of `orders`.
     pub fn database(self) -> &'static str {
-        if self == Self::Sqlite { "crm.main" } else { "lake.sales" }
+        match self {
+            Self::Sqlite => "crm.main",
+            Self::Postgres => "crm.public",
+            _ => "lake.sales",
+        }
+    }
+
+    fn format(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Ndjson => "ndjson",
+            _ => "parquet",
+        }
+    }
+
+    /// Its tables are files.
+    pub fn is_file(self) -> bool {
+        !matches!(self, Self::Sqlite | Self::Postgres)
     }
 }
 
@@ -32,6 +80,8 @@ pub enum Hidden {
     Others,
     /// The physically filtered copy; hidden cells of visible rows are still there.
     Nothing,
+    /// The canaries under another name, which no other world of this process has.
+    Named(&'static str),
 }
 
 /// Texts that may stand in no answer to anybody but dana and sue.
@@ -108,77 +158,184 @@ fn in_cedar(place: Place) -> String {
     text
 }
 
+/// What alice and carol see of `orders`, as tables of their own: `alice_copy`, `carol_copy`.
+///
+/// Hashes by Python: `key = hmac.digest(b"\x07" * 32, b"lakegate/mask/domain:people\x01", "sha256")`, the first block of HKDF-Expand
+/// under the mask key of `world`; then `hmac.new(key, b"ann@x.de", "sha256").hexdigest()`.
+const COPIES: [(&str, &str, &str); 2] = [
+    (
+        "alice_copy",
+        "id, tenant, region, ssn, email, amount, qty, code, note, legal_hold, ts",
+        "1,t1,DE,nnn-nn-3333,5b8073445ed9c8745434bcb56e51d7f7b65443cd38cb4ccc1c561b2a4680e541,10.00,1,10,ok,NULL,2020-01-01T00:00:00
+2,t1,FR,nnn-nn-4444,ad5ba3506d30dcfd07e9e77efea1327f2ad010dc32766847ee6697aa00b7fc5d,NULL,2,20,ok,0,2020-01-02T00:00:00
+3,t1,DE,nnn-nn-5555,a84ac9981f7d44bcd07374f3a5d159c83d826cd89d2554ed730df93189eff28c,30.00,3,30,ok,NULL,2020-01-03T00:00:00",
+    ),
+    (
+        "carol_copy",
+        "id, region, amount",
+        "1,NULL,10.00\n2,NULL,20.00\n900001,US,NULL\n900002,NULL,1.00",
+    ),
+];
+
 /// The fixture, over one place.
 pub async fn world(place: Place, hidden: Hidden) -> World {
-    governed(place, hidden, GOVERNED).await
+    world_made(place, hidden, Making::default()).await
 }
 
 /// The fixture with its filters in Cedar.
 pub async fn cedar_world(place: Place, hidden: Hidden) -> World {
-    governed(place, hidden, &in_cedar(place)).await
+    governed(place, hidden, Making::default(), &in_cedar(place)).await
 }
 
-async fn governed(place: Place, hidden: Hidden, governed: &str) -> World {
-    let mut world = World::new().await;
-    let visible = VISIBLE.to_owned();
-    // Cells of visible rows that nobody but a steward may see differ too.
-    let visible = if hidden == Hidden::Others {
-        visible
-            .replace("Ann", "CHANGED")
-            .replace("Bob", "X")
-            .replace("20.00", "77.77")
-    } else {
-        visible
-    };
-    let rows = match hidden {
-        Hidden::Canaries => CANARY_ROWS.replace("\\u{308}", "\u{308}"),
-        Hidden::Others => OTHER_ROWS.to_owned(),
-        Hidden::Nothing => String::new(),
-    };
-    write(&world, place, &visible, &rows).await;
-    let (catalog, database) = place.database().split_once('.').expect("two parts");
-    world.set_defaults(catalog, database);
-    world.apply(&lake(place, governed), &policies(place)).await;
-    world
+/// As [`world`], made as told.
+pub async fn world_made(place: Place, hidden: Hidden, making: Making<'_>) -> World {
+    governed(place, hidden, making, GOVERNED).await
 }
 
-async fn write(world: &World, place: Place, visible: &str, hidden: &str) {
-    let schema = files::schema(COLUMNS);
+async fn governed(place: Place, hidden: Hidden, making: Making<'_>, governed: &str) -> World {
+    let database = match place {
+        Place::Postgres => Some(Database::create().await.expect("a server of PostgreSQL")),
+        _ => None,
+    };
+    let mut making = making;
+    making.variables.extend(database.iter().flat_map(Database::secrets));
+    let mut world = World::made(making).await;
+    let (visible, rows) = rows(hidden);
+    let sources = Sources {
+        world: &world,
+        place,
+        database: database.as_ref(),
+    };
+    sources.write("orders", COLUMNS, [&visible, &rows]).await;
+    for (name, columns, rows) in COPIES {
+        sources.write(name, &some_columns(columns), [rows, ""]).await;
+    }
     sqlite::execute(&world.path("crm.sqlite"), "CREATE TABLE secret (id BIGINT)").await;
     files::parquet(&world.path("data/sales/secret/a.parquet"), "id bigint", "1");
     files::parquet(&world.path("data/mallory/own/a.parquet"), "id bigint", "900000\n900001");
-    for (name, rows) in [("a-visible", visible), ("b-hidden", hidden)] {
-        if rows.is_empty() {
-            continue;
-        }
-        let batch = files::batch(&schema, rows);
-        let path = |extension: &str| world.path(&format!("data/sales/orders/{name}.{extension}"));
-        match place {
-            Place::Parquet => files::write_parquet(&path("parquet"), &batch, 2),
-            Place::Csv => files::text(&path("csv"), &files::csv_text(&batch)),
-            Place::Ndjson => files::text(&path("ndjson"), &files::ndjson_text(&batch)),
-            Place::Sqlite => {
-                let types = COLUMNS
-                    .replace("decimal(12,2)", "double")
-                    .replace("timestamp(6)", "varchar");
-                let table = format!("CREATE TABLE IF NOT EXISTS orders ({types});");
-                sqlite::execute(
-                    &world.path("crm.sqlite"),
-                    &(table + &files::insert_text("orders", &batch)),
-                )
-                .await;
-            }
+    let crm = database.as_ref().map(Database::connection);
+    let (catalog, database) = place.database().split_once('.').expect("two parts");
+    world.set_defaults(catalog, database);
+    world
+        .apply(&lake(place, crm.as_deref(), governed), &policies(place))
+        .await;
+    world
+}
+
+/// Rows that alice sees, and the others.
+fn rows(hidden: Hidden) -> (String, String) {
+    let canaries = || CANARY_ROWS.replace("\\u{308}", "\u{308}");
+    match hidden {
+        Hidden::Canaries => (VISIBLE.to_owned(), canaries()),
+        Hidden::Named(name) => (VISIBLE.to_owned(), canaries().replace("CANARY", name)),
+        Hidden::Nothing => (VISIBLE.to_owned(), String::new()),
+        // Cells of visible rows that nobody but a steward may see differ too.
+        Hidden::Others => {
+            let visible = VISIBLE
+                .replace("Ann", "CHANGED")
+                .replace("Bob", "X")
+                .replace("20.00", "77.77");
+            (visible, OTHER_ROWS.to_owned())
         }
     }
 }
 
-fn lake(place: Place, governed: &str) -> String {
+/// These of the columns, with their types.
+fn some_columns(names: &str) -> String {
+    let all = COLUMNS.replace("12,2", "12;2");
+    let chosen = names.split(", ").map(|name| {
+        let found = all
+            .split(", ")
+            .find(|column| column.trim().split(' ').next() == Some(name));
+        found.expect("a column").trim().to_owned()
+    });
+    chosen.collect::<Vec<_>>().join(", ").replace("12;2", "12,2")
+}
+
+/// Where tables are written.
+struct Sources<'a> {
+    world: &'a World,
+    place: Place,
+    database: Option<&'a Database>,
+}
+
+impl Sources<'_> {
+    /// Two kinds of rows, apart as far as the place can hold them apart.
+    async fn write(&self, table: &str, columns: &str, rows: [&str; 2]) {
+        let schema = files::schema(columns);
+        let batches: Vec<RecordBatch> = rows.iter().map(|rows| files::batch(&schema, rows)).collect();
+        let folder = format!("data/sales/{table}");
+        match self.place {
+            Place::Groups => {
+                let all = compute::concat_batches(&schema, &batches).expect("one schema");
+                let path = self.world.path(&format!("{folder}/all.parquet"));
+                files::write_parquet(&path, &all, batches[0].num_rows().max(1));
+            }
+            Place::Sqlite | Place::Postgres => self.insert(table, columns, &batches).await,
+            Place::Parquet | Place::Partitions | Place::Csv | Place::Ndjson => {
+                for (name, batch) in ["a-visible", "b-hidden"].into_iter().zip(&batches) {
+                    if batch.num_rows() > 0 {
+                        self.write_file(&format!("{folder}/{name}"), batch);
+                    }
+                }
+            }
+        }
+    }
+
+    fn write_file(&self, name: &str, batch: &RecordBatch) {
+        let path = |extension: &str| self.world.path(&format!("{name}.{extension}"));
+        match self.place {
+            Place::Csv => files::text(&path("csv"), &files::csv_text(batch)),
+            Place::Ndjson => files::text(&path("ndjson"), &files::ndjson_text(batch)),
+            Place::Partitions => self.write_partitions(name, batch),
+            _ => files::write_parquet(&path("parquet"), batch, 2),
+        }
+    }
+
+    fn write_partitions(&self, name: &str, batch: &RecordBatch) {
+        let at = batch.schema().index_of("region").expect("a region");
+        let rest: Vec<usize> = (0..batch.num_columns()).filter(|column| *column != at).collect();
+        let regions = answer::values(&[batch.project(&[at]).expect("a column")]);
+        let (folder, file) = name.rsplit_once('/').expect("a folder");
+        for (row, region) in regions.iter().enumerate() {
+            let value = match region[0].as_str() {
+                "NULL" => "__HIVE_DEFAULT_PARTITION__".to_owned(),
+                text => text.replace(' ', "%20"),
+            };
+            let path = self
+                .world
+                .path(&format!("{folder}/region={value}/{file}-{row}.parquet"));
+            files::write_parquet(&path, &batch.slice(row, 1).project(&rest).expect("columns"), 1);
+        }
+    }
+
+    async fn insert(&self, table: &str, columns: &str, batches: &[RecordBatch]) {
+        let types = match self.place {
+            Place::Sqlite => columns
+                .replace("decimal(12,2)", "double")
+                .replace("timestamp(6)", "varchar"),
+            _ => columns.replace("varchar", "text"),
+        };
+        let types = types.replacen("id bigint", "id bigint NOT NULL", 1);
+        let mut sql = format!("CREATE TABLE {table} ({types});");
+        for batch in batches.iter().filter(|batch| batch.num_rows() > 0) {
+            sql.push_str(&files::insert_text(table, batch));
+        }
+        match self.database {
+            Some(database) => database.execute(&sql).await,
+            None => sqlite::execute(&self.world.path("crm.sqlite"), &sql).await,
+        }
+    }
+}
+
+fn lake(place: Place, crm: Option<&str>, governed: &str) -> String {
     let table = format!("{}.orders", place.database());
-    let mut text = r#"
+    let crm = crm.unwrap_or("{connector: sqlite, options: {path: \"./crm.sqlite\"}}");
+    let text = r#"
 lake: fixture
 connections:
   files: {connector: files, options: {root: "./data"}}
-  crm: {connector: sqlite, options: {path: "./crm.sqlite"}}
+  crm: CRM
 catalogs:
   lake: {connection: files, default: true}
   crm: {connection: crm, discover: true}
@@ -192,9 +349,11 @@ users:
   bob: {}
   carol: {}
   dana: {}
+  erin: {}
   empty: {attributes: {dept: []}}
   mallory: {roles: [mallory-owner]}
   nobody: {}
+  plain: {}
   right: {attributes: {dept: [t1]}}
   rita: {}
   sly: {attributes: {dept: ["x') OR (1=1", "t1' --"]}}
@@ -204,29 +363,50 @@ tables:
   lake.sales.secret: {format: parquet, location: "secret/", columns: [{name: id, type: bigint}]}
   lake.mallory.own: {format: parquet, location: "own/", columns: [{name: id, type: bigint}]}
 "#
-    .to_owned();
-    if place == Place::Sqlite {
-        let _ = writeln!(text, "  {table}:{governed}");
+    .replace("CRM", crm);
+    let copies = COPIES.map(|(name, columns, _)| declaration(place, name, &some_columns(columns)));
+    let orders = match place.is_file() {
+        true => declaration(place, "orders", COLUMNS),
+        false => format!("  {table}:\n"),
+    };
+    let copies = if place.is_file() {
+        copies.concat()
     } else {
-        let format = format!("{place:?}").to_lowercase();
-        let columns: Vec<String> = COLUMNS
-            .replace("12,2", "12;2")
-            .split(", ")
-            .map(|column| {
-                let (name, data_type) = column.trim().split_once(' ').expect("`name type`");
-                format!("{{name: {name}, type: \"{}\"}}", data_type.replace(';', ","))
-            })
-            .collect();
-        let columns = columns.join(", ");
-        let _ = writeln!(
-            text,
-            "  {table}:\n    format: {format}\n    location: \"orders/\"\n    columns: [{columns}]{governed}"
-        );
-    }
-    text + &grants(&table)
+        String::new()
+    };
+    text + &copies + orders.trim_end() + governed + &grants(&table, place)
 }
 
-fn grants(table: &str) -> String {
+fn declaration(place: Place, table: &str, columns: &str) -> String {
+    let columns = columns.replace("12,2", "12;2");
+    let described = |column: &str| {
+        let (name, data_type) = column.trim().split_once(' ').expect("`name type`");
+        format!("{{name: {name}, type: \"{}\"}}", data_type.replace(';', ","))
+    };
+    let is_folder = |column: &&str| place == Place::Partitions && column.trim().starts_with("region ");
+    let stored: Vec<String> = columns
+        .split(", ")
+        .filter(|column| !is_folder(column))
+        .map(described)
+        .collect();
+    let folders: Vec<String> = columns.split(", ").filter(is_folder).map(described).collect();
+    let mut text = format!(
+        "  {}.{table}:\n    format: {}\n    location: \"{table}/\"\n    columns: [{}]\n",
+        place.database(),
+        place.format(),
+        stored.join(", ")
+    );
+    if !folders.is_empty() {
+        let _ = writeln!(
+            text,
+            "    partitioned_by: [{}]\n    partitions: hive",
+            folders.join(", ")
+        );
+    }
+    text
+}
+
+fn grants(table: &str, place: Place) -> String {
     let mut text = "grants:\n".to_owned();
     let mut grant = |to: &str, privilege: &str, resource: &str| {
         let _ = writeln!(
@@ -234,7 +414,14 @@ fn grants(table: &str) -> String {
             "  - {{to: \"user:{to}\", privileges: [{privilege}], resource: \"{resource}\"}}"
         );
     };
+    let container = if place.is_file() {
+        "database:lake.sales"
+    } else {
+        "catalog:crm"
+    };
+    grant("plain", "select", container);
     for filter in ["eu", "de"] {
+        grant("erin", "select-filtered", &format!("filter:{table}/{filter}"));
         grant("alice", "select-filtered", &format!("filter:{table}/{filter}"));
         grant("rita", "select-filtered", &format!("filter:{table}/{filter}"));
     }
@@ -244,7 +431,7 @@ fn grants(table: &str) -> String {
     for who in ["empty", "right", "sly", "tagless"] {
         grant(who, "select-filtered", &format!("filter:{table}/dept"));
     }
-    for who in ["alice", "rita"] {
+    for who in ["alice", "erin", "rita"] {
         grant(who, "select-masked", &format!("mask:{table}.ssn/last4"));
         grant(who, "select-masked", &format!("mask:{table}.ssn/fixed"));
         grant(who, "select-masked", &format!("mask:{table}.email/hash"));

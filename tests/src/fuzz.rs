@@ -3,13 +3,13 @@
 //! The copy is made row by row by an interpreter of governance.md §3 and §4.1 that shares no code with the compiler, and is asked
 //! by plain DataFusion over memory: with its optimizer, and for some questions without. Everything follows from a seed.
 
-mod cell;
-mod condition;
-mod data;
+pub(crate) mod cell;
+pub(crate) mod condition;
+pub(crate) mod data;
 mod exact;
 mod oracle;
-mod policy;
-mod question;
+pub(crate) mod policy;
+pub(crate) mod question;
 
 use std::fmt::Write as _;
 

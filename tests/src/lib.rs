@@ -12,9 +12,11 @@ pub mod world;
 
 pub mod answer;
 pub mod files;
+pub mod postgres;
 pub mod sqlite;
 
 pub mod fixture;
 pub mod slt;
 
 pub mod fuzz;
+pub mod governance;

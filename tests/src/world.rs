@@ -15,6 +15,7 @@ use lakegate::{
         source_inspector::SourceInspector,
     },
     master_key::KeyPlace,
+    telemetry::Metrics,
 };
 use lakegate_catalog::{
     Store, StoreOptions,
@@ -31,6 +32,7 @@ use lakegate_query::{
     mask_key,
     sealed::MasterKey,
     service::{QueryService, RunError, ServiceOptions, SubmitRequest},
+    session::EngineChange,
     signal::Signals,
 };
 use tempfile::TempDir;
@@ -46,9 +48,24 @@ pub struct World {
     inspector: SourceInspector,
     pub store: Store,
     pub queries: QueryService,
+    pub metrics: Arc<Metrics>,
     /// Catalog and database of names without any.
     defaults: (String, String),
+    /// How many services this world has had.
+    services: usize,
 }
+
+/// What a world is made with.
+#[derive(Debug, Default)]
+pub struct Making<'a> {
+    /// What secret references see.
+    pub variables: Vec<(&'a str, &'a str)>,
+    /// Functions that watch, rules left out.
+    pub engine: EngineChange,
+}
+
+/// What API keys are hashed with.
+pub const PEPPER: &[u8] = b"pepper of the tests";
 
 impl World {
     /// An empty lake with the built-ins.
@@ -58,6 +75,15 @@ impl World {
 
     /// An empty lake whose secret references see these variables.
     pub async fn with_environment(variables: &[(&str, &str)]) -> Self {
+        Self::made(Making {
+            variables: variables.to_vec(),
+            ..Making::default()
+        })
+        .await
+    }
+
+    /// An empty lake, made as told.
+    pub async fn made(making: Making<'_>) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         std::fs::create_dir_all(directory.path().join("lake")).expect("the lake's directory");
         let url = format!("sqlite://{}", directory.path().join("store.db").display());
@@ -70,16 +96,18 @@ impl World {
         store.migrate().await.expect("a migrated store");
         lake::ensure_builtins(&store, None).await.expect("built-ins");
         keep_mask_key(&store).await;
-        let environment = Environment::of(variables.iter().copied());
+        let environment = Environment::of(making.variables);
         let secrets: Arc<dyn SecretSource> = Arc::new(LocalSecrets::new(
             environment,
             Vec::new(),
             KeyPlace::Variable("MASTER".to_owned()),
         ));
         let registry = Arc::new(Registry::built_in());
-        let connections = Arc::new(Connections::new(Arc::clone(&secrets), Vec::new()));
-        let inspector = SourceInspector::new(Arc::clone(&registry), connections);
-        let options = options(&store, directory.path());
+        let inspector = inspector(&registry, &secrets);
+        let metrics = Arc::new(Metrics::new().expect("metrics"));
+        let mut options = options(&store, directory.path());
+        options.signals = signals(&metrics);
+        options.engine = making.engine;
         let queries =
             QueryService::new(store.clone(), Arc::clone(&registry), Arc::clone(&secrets), options).expect("a service");
         Self {
@@ -89,8 +117,23 @@ impl World {
             inspector,
             store,
             queries,
+            metrics,
             defaults: ("lake".to_owned(), "t".to_owned()),
+            services: 1,
         }
+    }
+
+    /// Puts another engine over the same lake, for the statements from now on.
+    pub fn change_engine(&mut self, engine: EngineChange) {
+        self.services += 1;
+        let directory = self.directory.path().join(format!("service-{}", self.services));
+        let options = ServiceOptions {
+            signals: signals(&self.metrics),
+            engine,
+            ..options(&self.store, &directory)
+        };
+        let (registry, secrets) = self.parts();
+        self.queries = QueryService::new(self.store.clone(), registry, secrets, options).expect("a service");
     }
 
     /// Another server of the same store, with this master key.
@@ -159,11 +202,32 @@ impl World {
             registry: &self.registry,
             inspector: &self.inspector,
             secrets: self.secrets.as_ref(),
-            pepper: b"pepper of the tests",
+            pepper: PEPPER,
             local_roots: &[],
             by: Applier::Operator,
         };
         lake::apply(&context, &LakeInput { sources }, options).await
+    }
+
+    /// What the doors of a server share with this world.
+    pub fn parts(&self) -> (Arc<Registry>, Arc<dyn SecretSource>) {
+        (Arc::clone(&self.registry), Arc::clone(&self.secrets))
+    }
+
+    /// Asks sources as [`World::apply`] does.
+    pub fn source_inspector(&self) -> SourceInspector {
+        inspector(&self.registry, &self.secrets)
+    }
+
+    /// The audit events of one query, oldest first.
+    pub async fn audit_of(&self, query: &str) -> Vec<AuditEvent> {
+        let filter = AuditFilter {
+            query_id: Some(query.to_owned()),
+            limit: 1_000,
+            ..AuditFilter::default()
+        };
+        let records = self.store.list_audit(&filter).await.expect("the audit can be read");
+        records.into_iter().rev().map(|record| record.event).collect()
     }
 
     /// The caller that a door makes of a proven user.
@@ -218,7 +282,16 @@ impl World {
     /// As [`World::run_request`], on another server of the store.
     pub async fn run_on(&self, queries: &QueryService, user: &str, request: SubmitRequest) -> Result<Answer, RunError> {
         let caller = self.caller(user).await;
-        let mut running = queries.run(&caller, request).await?;
+        Self::answer(queries, &caller, request).await
+    }
+
+    /// As [`World::run_request`], for a caller whose facts are the test's.
+    pub async fn run_as(&self, caller: &Caller, request: SubmitRequest) -> Result<Answer, RunError> {
+        Self::answer(&self.queries, caller, request).await
+    }
+
+    async fn answer(queries: &QueryService, caller: &Caller, request: SubmitRequest) -> Result<Answer, RunError> {
+        let mut running = queries.run(caller, request).await?;
         let mut batches = Vec::new();
         while let Some(batch) = running.batches.next().await {
             let failed = |error| RunError {
@@ -299,6 +372,16 @@ impl World {
     }
 }
 
+fn signals(metrics: &Arc<Metrics>) -> Signals {
+    let told = Arc::clone(metrics);
+    Signals::to(move |signal| told.note(signal))
+}
+
+fn inspector(registry: &Arc<Registry>, secrets: &Arc<dyn SecretSource>) -> SourceInspector {
+    let connections = Arc::new(Connections::new(Arc::clone(secrets), Vec::new()));
+    SourceInspector::new(Arc::clone(registry), connections)
+}
+
 fn options(store: &Store, directory: &Path) -> ServiceOptions {
     ServiceOptions {
         node: store.boot_id().to_owned(),
@@ -318,6 +401,7 @@ fn options(store: &Store, directory: &Path) -> ServiceOptions {
         price_per_tb: "5.00 USD".to_owned(),
         master_key: Some(Arc::new(master_key())),
         signals: Signals::default(),
+        engine: EngineChange::default(),
     }
 }
 

@@ -76,7 +76,7 @@ pub fn snapshot(change: Change) -> Snapshot {
 /// Two filters and four masks.
 fn govern(snapshot: &mut Snapshot, table: &str) {
     for filter in ["eu", "hold"] {
-        let column = id(&format!("{table}.c0"));
+        let column = id(&format!("{table}-c0"));
         let body = DataFilter {
             body: "c0 > 0".to_owned(),
             language: FilterLanguage::Sql,
@@ -90,7 +90,7 @@ fn govern(snapshot: &mut Snapshot, table: &str) {
                 id: column,
                 data_type: "bigint".to_owned(),
             }],
-            covers: (4..40).map(|at| id(&format!("{table}.c{at}"))).collect(),
+            covers: (4..40).map(|at| id(&format!("{table}-c{at}"))).collect(),
         };
         let key = format!("{table}/{filter}");
         snapshot.data_filters.push(stored(&key, filter, Some(table), body));
@@ -102,7 +102,7 @@ fn govern(snapshot: &mut Snapshot, table: &str) {
             rank: 10,
             domain: None,
         };
-        let column = format!("{table}.c{at}");
+        let column = format!("{table}-c{at}");
         snapshot
             .column_masks
             .push(stored(&format!("{column}/m"), "m", Some(&column), body));
@@ -220,7 +220,7 @@ fn policy(number: usize, changed: &str) -> String {
 
 fn table(name: &str, columns: usize) -> Table {
     let column = |at: usize| Column {
-        id: id(&format!("{name}.c{at}")),
+        id: id(&format!("{name}-c{at}")),
         name: format!("c{at}"),
         remote_name: None,
         data_type: "bigint".to_owned(),

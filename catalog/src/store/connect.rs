@@ -8,7 +8,7 @@ use std::{
 };
 
 use sqlx::{
-    Any, AnyPool, Executor, Transaction,
+    Any, AnyPool, Connection, Executor, Transaction,
     any::{AnyConnectOptions, AnyPoolOptions},
 };
 use tokio::time::timeout;
@@ -166,10 +166,13 @@ const SQLITE_WRITER: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = 
      PRAGMA foreign_keys = ON";
 const SQLITE_READER: &str = "PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = ON; PRAGMA query_only = ON";
 
+/// SQLite ends a transaction itself where the disk is full; the driver, whose own rollback then fails, takes it to be open for
+/// ever. Such a connection is not used again. (Every connection is asked before this whether it lives; rollbacks have ended then.)
 fn pool(max_connections: u32) -> AnyPoolOptions {
     AnyPoolOptions::new()
         .max_connections(max_connections.max(1))
         .acquire_timeout(PATIENCE)
+        .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
 }
 
 fn connect_options(url: &str) -> Result<AnyConnectOptions> {
@@ -215,18 +218,42 @@ fn percent_encoded(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tempfile::TempDir;
+
     use super::{Database, StoreOptions};
+
+    async fn sqlite() -> (Database, TempDir) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let url = format!("sqlite://{}", folder.path().join("lakegate.db").display());
+        let options = StoreOptions {
+            url,
+            max_connections: 2,
+        };
+        (Database::connect(&options).await.expect("it opens"), folder)
+    }
+
+    #[tokio::test]
+    async fn what_sqlite_has_ended_itself_is_not_open_for_ever() {
+        let (database, _folder) = sqlite().await;
+        let mut tx = database.begin().await.expect("it begins");
+        for sql in ["CREATE TABLE t (x BLOB)", "PRAGMA max_page_count = 3"] {
+            sqlx::query(sql).execute(&mut *tx).await.expect("it runs");
+        }
+        tx.commit().await.expect("it commits");
+        let full = "INSERT INTO t VALUES (zeroblob(100000))";
+        for _ in 0..2 {
+            let mut tx = database.begin().await.expect("it begins again");
+            // The first connection has no room; the one in its place has.
+            if sqlx::query(full).execute(&mut *tx).await.is_ok() {
+                return tx.commit().await.expect("it commits");
+            }
+        }
+        panic!("the connection without room was used again");
+    }
 
     #[tokio::test]
     async fn every_sqlite_connection_is_set_up() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let url = format!("sqlite://{}", folder.path().join("lakegate.db").display());
-        let database = Database::connect(&StoreOptions {
-            url,
-            max_connections: 2,
-        })
-        .await
-        .expect("it opens");
+        let (database, _folder) = sqlite().await;
         let ask = async |pool: &sqlx::AnyPool, pragma: &'static str| {
             sqlx::query_scalar::<_, i64>(pragma)
                 .fetch_one(pool)

@@ -78,6 +78,45 @@ impl Store {
         Ok(epoch)
     }
 
+    /// Stores other envelopes of known versions: all of them or none. The epoch grows, and the event is stored with it.
+    ///
+    /// # Errors
+    /// `Conflict` if one of them is not stored as it is given any more; `Unavailable`, `Failed`.
+    pub async fn reseal_secrets(&self, changes: &[(Secret, String)], audit: AuditEvent) -> Result<i64> {
+        let mut chain = self.inner.chain().await;
+        let mut tx = self.inner.database.begin().await?;
+        // The first statement takes the lock that puts changes in a row.
+        let epoch: i64 = sqlx::query_scalar("UPDATE epoch SET version = version + 1 WHERE id = 1 RETURNING version")
+            .fetch_one(&mut *tx)
+            .await?;
+        tell(&mut tx, self.dialect()).await?;
+        for (secret, sealed) in changes {
+            let changed = sqlx::query(
+                "UPDATE secrets SET sealed = $1 WHERE kind = $2 AND id = $3 AND version = $4 AND sealed = $5",
+            )
+            .bind(sealed)
+            .bind(&secret.kind)
+            .bind(&secret.id)
+            .bind(secret.version)
+            .bind(&secret.sealed)
+            .execute(&mut *tx)
+            .await?;
+            if changed.rows_affected() != 1 {
+                return Err(StoreError::Conflict {
+                    what: format!("{} `{}`", secret.kind, secret.id),
+                    expected: secret.version,
+                    found: secret.version,
+                });
+            }
+        }
+        chain.append(&mut tx, &[audit]).await?;
+        let (changing, at) = (self.inner.epochs.changing(), Instant::now());
+        tx.commit().await?;
+        changing.settle(epoch, at);
+        chain.settle();
+        Ok(epoch)
+    }
+
     /// All versions of the secrets of a kind, oldest first.
     ///
     /// # Errors

@@ -23,6 +23,8 @@ pub(super) struct Relation {
     pub pages: i64,
     /// `server_encoding`.
     pub encoding: String,
+    /// A table whose columns are all stored: no view, no foreign table, no virtual generated column.
+    pub stored: bool,
 }
 
 /// A column of one.
@@ -65,7 +67,8 @@ pub(super) async fn tables(client: &Client, schema: &str, after: &str, limit: i6
 /// The relations of a name, whatever its case.
 pub(super) async fn relations(client: &Client, schema: &str, name: &str) -> Result<Vec<Relation>> {
     let text = "SELECT c.oid::int8, n.nspname::text, c.relname::text, c.reltuples::float8, c.relpages::int8, \
-        current_setting('server_encoding') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+        current_setting('server_encoding'), c.relkind IN ('r', 'p', 'm') AND NOT EXISTS ( \
+            SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated = 'v') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
         WHERE lower(n.nspname::text) = lower($1) AND lower(c.relname::text) = lower($2) \
         AND c.relkind IN ('r', 'p', 'v', 'm', 'f') \
         AND n.nspname <> 'information_schema' AND NOT starts_with(n.nspname::text, 'pg_')";
@@ -78,6 +81,7 @@ pub(super) async fn relations(client: &Client, schema: &str, name: &str) -> Resu
             rows: get(row, 3)?,
             pages: get(row, 4)?,
             encoding: get(row, 5)?,
+            stored: get(row, 6)?,
         })
     };
     rows.iter().map(relation).collect()

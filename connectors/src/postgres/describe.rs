@@ -174,6 +174,7 @@ fn handle(relation: &Relation, columns: &[CatalogColumn], statistics: Statistics
         name: RemoteName::table(&relation.schema, &relation.name),
         relation: format!("{}.{}", quoted(&relation.schema), quoted(&relation.name)),
         oid: u32::try_from(relation.oid).unwrap_or(0),
+        stored: relation.stored,
         columns: columns.iter().map(column).collect(),
         statistics,
     }

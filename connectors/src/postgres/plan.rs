@@ -102,6 +102,7 @@ mod tests {
             name: RemoteName::table("s", "t"),
             relation: "\"s\".\"t\"".to_owned(),
             oid: 1,
+            stored: true,
             columns: vec![
                 column("a\"b", Wire::Int8, Comparison::Ordered),
                 column("t", Wire::Text, Comparison::Text),

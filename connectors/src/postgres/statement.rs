@@ -23,6 +23,8 @@ pub(super) struct Table {
     pub relation: String,
     /// `pg_class.oid`: a table of the same name that came later has another.
     pub oid: u32,
+    /// No column is computed when it is read.
+    pub stored: bool,
     pub columns: Vec<Column>,
     pub statistics: Statistics,
 }
@@ -58,6 +60,10 @@ impl Dialect for Table {
 
     fn relation(&self) -> &str {
         &self.relation
+    }
+
+    fn is_stored(&self) -> bool {
+        self.stored
     }
 
     fn position(&self, column: &ColumnId) -> Option<usize> {

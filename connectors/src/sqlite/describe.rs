@@ -128,6 +128,7 @@ async fn table(file: &mut SqliteConnection, wanted: &RemoteName) -> Result<Table
         relation: format!("{}.{}", quoted(MAIN), quoted(&name)),
         name,
         columns: kinds,
+        stored: kind == "table" && !columns.iter().any(|column| column.computed),
         row_id,
     };
     let keys = keys(&columns);
@@ -175,6 +176,8 @@ struct Declared {
     nullable: bool,
     /// Position in the primary key, 0 outside of it.
     key: i64,
+    /// `GENERATED ALWAYS AS (…) VIRTUAL`.
+    computed: bool,
 }
 
 impl Declared {
@@ -191,20 +194,21 @@ impl Declared {
 }
 
 async fn columns(file: &mut SqliteConnection, table: &str) -> Result<Vec<Declared>> {
-    let rows: Vec<(String, String, i64, i64)> = sqlx::query_as(
-        "SELECT name, type, \"notnull\", pk FROM pragma_table_xinfo(?1, 'main') WHERE hidden <> 1 ORDER BY cid",
+    let rows: Vec<(String, String, i64, i64, i64)> = sqlx::query_as(
+        "SELECT name, type, \"notnull\", pk, hidden = 2 FROM pragma_table_xinfo(?1, 'main') WHERE hidden <> 1 ORDER BY cid",
     )
     .bind(table)
     .fetch_all(file)
     .await
     .map_err(from_sqlx)?;
-    let columns = rows.into_iter().map(|(name, declared, not_null, key)| Declared {
+    let column = |(name, declared, not_null, key, computed): (String, String, i64, i64, i64)| Declared {
         name,
         declared,
         nullable: not_null == 0,
         key,
-    });
-    Ok(columns.collect())
+        computed: computed != 0,
+    };
+    Ok(rows.into_iter().map(column).collect())
 }
 
 fn keys(columns: &[Declared]) -> Vec<KeySpec> {

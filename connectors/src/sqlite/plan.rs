@@ -88,6 +88,7 @@ mod tests {
             name: "t".to_owned(),
             relation: "\"main\".\"t\"".to_owned(),
             columns: vec![column("a\"b", Storage::Integer), column("t", Storage::Text)],
+            stored: true,
             row_id: Some("rowid"),
         };
         let rows = Predicate::compare("t", CompareOp::Eq, ScalarValue::from("x'; --"));

@@ -25,6 +25,8 @@ pub(super) struct Table {
     /// Quoted and qualified.
     pub relation: String,
     pub columns: Vec<Column>,
+    /// No column is computed when it is read.
+    pub stored: bool,
     /// Name under which the rowid can be read: not in views and WITHOUT ROWID tables.
     pub row_id: Option<&'static str>,
 }
@@ -63,6 +65,10 @@ impl Dialect for Table {
 
     fn relation(&self) -> &str {
         &self.relation
+    }
+
+    fn is_stored(&self) -> bool {
+        self.stored
     }
 
     fn position(&self, column: &ColumnId) -> Option<usize> {

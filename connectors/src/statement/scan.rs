@@ -4,7 +4,8 @@
 //! SELECT t0.c0, … FROM (SELECT <columns> FROM <table> AS s WHERE (<guard>) AND <conjuncts> <fence>) AS t0 LIMIT n
 //! ```
 //! The derived table and its fence stand wherever a guard is written: nothing above may be evaluated on rows that the
-//! guard hides. Pushed conjuncts are leakproof and stand beside the guard, where indexes serve them.
+//! guard hides. Pushed conjuncts are leakproof and stand beside the guard, where indexes serve them. A source evaluates what
+//! stands side by side in an order of its own: where columns are computed, nothing stands beside a guard.
 
 use std::sync::Arc;
 
@@ -71,10 +72,13 @@ pub(crate) fn write_scan<D: Dialect>(
     };
     let fenced = !open && rows != Pushdown::Unsupported;
     let masked: Vec<&ColumnId> = guard.masks.iter().map(|(column, _)| column).collect();
+    // INVARIANT: a condition of the caller's must not fail, or be evaluated at all, on a row that the guard hides.
+    let beside = open || dialect.is_stored();
+    let written = |conjunct| beside.then(|| condition::write(dialect, conjunct, &masked)).flatten();
     let filter: Vec<Pushdown> = scan
         .filter
         .iter()
-        .map(|conjunct| where_clause.add(condition::write(dialect, conjunct, &masked)))
+        .map(|conjunct| where_clause.add(written(conjunct)))
         .collect();
     let guard = guard_verdict(guard, rows);
     let whole = guard == Pushdown::Exact && scan.order.is_empty() && filter.iter().all(|one| *one == Pushdown::Exact);

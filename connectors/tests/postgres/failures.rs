@@ -6,21 +6,23 @@ use std::{
 };
 
 use arrow::{
-    array::AsArray,
+    array::{AsArray, StringArray},
     datatypes::{Decimal128Type, Float64Type, Int64Type},
 };
 use futures::TryStreamExt;
 use lakegate_connectors::{
     call::{CallContext, Deadline},
+    capability::Pushdown,
     connection::Connection,
     connector::{Connector, DescribeRequest, DescribeResponse},
     credential::Credential,
     error::{ConnectorErrorKind, Retry},
-    scan::Guard,
+    predicate::Predicate,
+    scan::{ColumnRef, Guard},
 };
 
 use crate::{
-    relational::{self, open, read, scan, table},
+    relational::{self, guard, open, read, scan, table},
     server::{Server, setting},
 };
 
@@ -251,4 +253,38 @@ async fn connections_are_used_again_and_limited() {
         CREATE VIEW pool.noted AS SELECT pool.note() AS a";
     admin.batch_execute(read_only).await.unwrap();
     assert!(server.all("noted").await.is_err());
+}
+
+/// What a view computes may fail. The server orders conditions by what they cost: ten regions are dearer than one division.
+#[tokio::test]
+async fn a_condition_on_a_view_is_not_asked_of_rows_that_the_guard_hides() {
+    let sql = "CREATE TABLE t (id int8, region text, qty int); INSERT INTO t VALUES (1, 'DE', 1), (2, 'US', 0);
+        CREATE VIEW v AS SELECT id, region, 10 / qty AS share FROM t;";
+    let Some(server) = Server::with("Computed", sql).await else {
+        return;
+    };
+    let (cx, connector) = (server.context(), &server.connector);
+    let regions = ["AT", "BE", "CH", "DE", "DK", "ES", "FR", "IT", "NL", "PL"];
+    let visible = || {
+        guard(Predicate::InSet {
+            column: ColumnRef::of("region"),
+            values: Arc::new(StringArray::from_iter_values(regions)),
+            or_null: false,
+        })
+    };
+    for (relation, column, verdict) in [("v", "share", Pushdown::Unsupported), ("t", "qty", Pushdown::Exact)] {
+        let spec = table(connector, &cx, "Computed", relation).await.unwrap();
+        let asked = Predicate::IsNull {
+            column: ColumnRef::of(column),
+            negated: true,
+        };
+        let asked = scan(&spec, &["id"], visible(), vec![asked]);
+        let (planned, rows) = read(connector, &cx, asked).await.unwrap();
+        assert_eq!(
+            (planned.guard, planned.filter),
+            (Pushdown::Exact, vec![verdict]),
+            "{relation}"
+        );
+        assert_eq!(rows.num_rows(), 1, "{relation}");
+    }
 }

@@ -18,6 +18,12 @@ pub struct ListFlags {
 }
 
 impl ListFlags {
+    /// Every entry.
+    #[must_use]
+    pub fn all() -> Self {
+        Self { limit: 0 }
+    }
+
     /// Fetches the entries of a list, newest first as the API gives them.
     ///
     /// # Errors

@@ -18,6 +18,8 @@ use crate::config::environment::Environment;
 pub enum Command {
     /// List the versions of the mask key, newest first; never the key itself
     List(List),
+    /// Wrap all versions by the server's master key, after that was changed; no hash changes
+    Rewrap(Rotate),
     /// Make a new mask key: values under `hmac-sha-256` look different from now on, in every table at once
     Rotate(Rotate),
 }
@@ -51,6 +53,10 @@ pub(super) async fn run(command: Command, environment: Environment) -> Exit {
             let json = command.format.is_json();
             (list(command, &environment).await, json)
         }
+        Command::Rewrap(command) => {
+            let json = command.format.is_json();
+            (rewrap(command, &environment).await, json)
+        }
         Command::Rotate(command) => {
             let json = command.format.is_json();
             (rotate(command, &environment).await, json)
@@ -70,6 +76,13 @@ async fn list(list: List, environment: &Environment) -> Result<()> {
     let client = list.server.target(environment)?.client;
     let items = list.list.fetch(&client, &["mask-keys"], &[]).await?;
     print_items(&items, &COLUMNS, list.format, &Screen::of(environment, false));
+    Ok(())
+}
+
+async fn rewrap(command: Rotate, environment: &Environment) -> Result<()> {
+    let client = command.server.target(environment)?.client;
+    let done: Value = client.post(&["mask-keys", "rewrap"], &json!({})).await?;
+    print_item(&done, command.format);
     Ok(())
 }
 

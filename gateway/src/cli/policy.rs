@@ -1,6 +1,7 @@
 //! What do the policies say, to whom, and why? Written, checked and tried before they hold.
 
 // sorted: start
+mod analyze;
 mod cases;
 mod diff;
 mod explain;
@@ -24,6 +25,8 @@ use crate::config::environment::Environment;
 /// What to do with policies.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Prove what policies allow, for every request at once
+    Analyze(analyze::Analyze),
     /// Show who gains or loses what between two epochs
     Diff(diff::Diff),
     /// Say why somebody may see a table, or may not
@@ -49,6 +52,7 @@ pub enum Command {
 pub(super) async fn run(command: Command, environment: Environment) -> Exit {
     match command {
         // sorted: start
+        Command::Analyze(command) => analyze::run(command, environment).await,
         Command::Diff(command) => diff::run(command, environment).await,
         Command::Explain(command) => explain::run(command, environment).await,
         Command::Find(command) => find::run(command, environment).await,

@@ -24,6 +24,7 @@ pub fn inquiry(body: wire::ExplainPolicies) -> Result<Inquiry> {
         action: action(body.action.as_deref())?,
         asked: Asked::of(&body.resource)?,
         principal: body.principal,
+        on_behalf_of: body.on_behalf_of,
     })
 }
 
@@ -35,6 +36,7 @@ pub fn wish(snapshot: &Snapshot, body: SimulatePolicies) -> Result<Wish> {
     let inquiry = match (&body.resource, &body.sql) {
         (Some(resource), None) => Some(Inquiry {
             principal: None,
+            on_behalf_of: None,
             action: action(body.action.as_deref())?,
             asked: Asked::of(resource)?,
         }),
@@ -70,6 +72,7 @@ pub fn wish(snapshot: &Snapshot, body: SimulatePolicies) -> Result<Wish> {
             database: body.database,
             workgroup: context.workgroup,
             purpose: context.purpose,
+            on_behalf_of: body.on_behalf_of,
             ..SubmitRequest::default()
         },
         inquiry,

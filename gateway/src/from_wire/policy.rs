@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     error::{ApiError, Result},
-    lake::{entry::Names, soundness},
+    lake::{entry::Names, soundness, taken_id},
 };
 
 /// What is wrong with a text, and what is allowed and probably not meant.
@@ -68,7 +68,14 @@ pub fn named(body: Map<String, Value>) -> Result<(String, Value)> {
 #[must_use]
 pub fn check(snapshot: &Snapshot, text: &str) -> Checked {
     let stored: Vec<PolicyText> = snapshot.policies.iter().map(|policy| resolved(policy)).collect();
-    check_text(text, &stored, &Names(snapshot), Some(&facts(snapshot)))
+    let mut found = check_text(text, &stored, &Names(snapshot), Some(&facts(snapshot)));
+    let taken = found
+        .policies
+        .iter()
+        .filter(|policy| snapshot.grants.iter().any(|grant| grant.id.as_str() == policy.id));
+    let taken: Vec<PolicyProblem> = taken.map(|policy| taken_id(&policy.id)).collect();
+    found.problems.extend(taken);
+    found
 }
 
 /// Checks a text beside other policies; `facts` are those of the lake, if it is known.

@@ -10,7 +10,7 @@ pub(super) mod mappings;
 mod masks;
 mod partitions;
 mod people;
-mod policies;
+pub(super) mod policies;
 mod sources;
 mod table_columns;
 mod tables;
@@ -19,7 +19,7 @@ pub(super) mod views;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use lakegate_catalog::{id::ObjectId, name::split_name, object::Kind};
+use lakegate_catalog::{id::ObjectId, name::split_name, object::Kind, relation::Column, snapshot::Snapshot};
 use lakegate_connectors::registry::Registry;
 use lakegate_policy::Action;
 use lakegate_query::{connection::SecretSource, entities::ObjectRef};
@@ -185,10 +185,19 @@ fn made_in(
     (parent_entity, create, parent): (&str, Action, &ObjectId),
 ) -> Option<Vec<(Action, ObjectRef)>> {
     if let Some(known) = known {
-        return Some(alter(entity, known).to_vec());
+        let columns = columns(&draft.before, known);
+        let tagged = columns.map(|column| (Action::AssociateTag, ObjectRef::new("Column", column.id.as_str())));
+        return Some(alter(entity, known).into_iter().chain(tagged).collect());
     }
     let stored = draft.before.name_of(parent_entity, parent.as_str()).is_some();
     stored.then(|| vec![(create, ObjectRef::new(parent_entity, parent.as_str()))])
+}
+
+/// The columns of a table or view.
+fn columns<'a>(snapshot: &'a Snapshot, relation: &ObjectId) -> impl Iterator<Item = &'a Column> {
+    let table = snapshot.table(relation).map(|table| table.body.columns.as_slice());
+    let view = || snapshot.view(relation).map(|view| view.body.columns.as_slice());
+    table.or_else(view).unwrap_or_default().iter()
 }
 
 /// The entry of `stored` equals `given`.

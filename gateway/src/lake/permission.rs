@@ -4,6 +4,7 @@
 //! something that the same lake makes needs no more than that.
 
 mod files;
+mod retagged;
 mod view;
 
 use std::{
@@ -364,7 +365,9 @@ fn table(draft: &Draft, change: &Change) -> Vec<Need> {
     );
     let parent = after.as_ref().and_then(|after| after.parent.clone());
     let discovered = after.as_ref().is_some_and(|after| after.body.remote.is_some());
-    let mut needs = if discovered && change.change == ChangeKind::Created {
+    let mut needs = if retagged::is_retagged(before.as_ref(), after.as_ref(), retagged::table) {
+        Vec::new()
+    } else if discovered && change.change == ChangeKind::Created {
         // Discovery would make it at the first query; what governs it has needs of its own.
         let catalog = parent
             .as_ref()
@@ -385,13 +388,8 @@ fn table(draft: &Draft, change: &Change) -> Vec<Need> {
         }
     }
     let tags = |table: Option<&Stored<Table>>| table.map(|table| table.body.tags.clone()).unwrap_or_default();
-    needs.extend(tagging(
-        draft,
-        &tags(before.as_ref()),
-        &tags(after.as_ref()),
-        "Table",
-        &change.id,
-    ));
+    let (old, new) = (tags(before.as_ref()), tags(after.as_ref()));
+    needs.extend(tagging(draft, &old, &new, "Table", &change.id));
     for column in after.iter().flat_map(|after| &after.body.columns) {
         let known = before
             .iter()
@@ -403,7 +401,7 @@ fn table(draft: &Draft, change: &Change) -> Vec<Need> {
     needs
 }
 
-/// Creation needs the action on the parent, if that is stored already; the rest needs `Alter` or `Drop`.
+/// Creation needs the action on a parent that is stored; the rest needs `Alter` or `Drop`.
 fn made_in(
     draft: &Draft,
     change: &Change,

@@ -26,7 +26,12 @@ const KEY: &str = "idempotency-key";
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const MAX_KEY: usize = 128;
 /// Questions: an answer that is kept would outlive the right to it, and be given without being audited.
-const QUESTIONS: [&str; 3] = ["/v1/policies/explain", "/v1/policies/simulate", "/v1/policies/validate"];
+const QUESTIONS: [&str; 4] = [
+    "/v1/connections/{name}/test",
+    "/v1/policies/explain",
+    "/v1/policies/simulate",
+    "/v1/policies/validate",
+];
 /// Headers of an answer that are replayed with it.
 const KEPT: [HeaderName; 4] = [
     header::CONTENT_TYPE,

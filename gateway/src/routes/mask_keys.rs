@@ -2,5 +2,6 @@
 
 // sorted: start
 pub mod list;
+pub mod rewrap;
 pub mod rotate;
 // sorted: end

@@ -1,17 +1,21 @@
 //! Why is it decided so, for whom, under which circumstances? Asked by a caller, answered as far as the caller may know, and
 //! audited before it is answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use lakegate_catalog::{audit::AuditEvent, object::Kind};
+use lakegate_catalog::{audit::AuditEvent, id::ObjectId, object::Kind};
 use lakegate_policy::{Action, Explained, RequestContext};
 use lakegate_query::{
     audit::{event, simulated},
-    authorize::explain::{RelationExplanation, explain},
-    context::Caller,
+    authorize::{
+        decide,
+        explain::{RelationExplanation, explain, explain_other},
+    },
+    behalf,
+    context::{Caller, QueryContext},
     entities::{Governor, ObjectRef, PolicyDraft},
-    error::QueryError,
+    error::{ErrorCode, QueryError},
     service::{Circumstances, Simulation, SubmitRequest},
 };
 use sha2::{Digest, Sha256};
@@ -33,6 +37,8 @@ pub enum Sight {
 pub struct Inquiry {
     /// Somebody, by name; the caller if absent.
     pub principal: Option<String>,
+    /// Whom they act for, by name.
+    pub on_behalf_of: Option<String>,
     pub action: Action,
     pub asked: Asked,
 }
@@ -49,7 +55,7 @@ pub struct Wish {
     pub door: &'static str,
     pub now: Option<DateTime<Utc>>,
     pub draft: PolicyDraft,
-    /// Workgroup and purpose; of a statement also its text.
+    /// Workgroup, purpose, and on whose behalf; of a statement also its text.
     pub statement: SubmitRequest,
     /// Absent: the statement.
     pub inquiry: Option<Inquiry>,
@@ -61,10 +67,14 @@ pub struct Answer {
     pub sight: Sight,
     pub governor: Governor,
     pub subject: Caller,
+    /// Name of the user whom the subject acts for.
+    pub on_behalf_of: Option<String>,
     pub action: Action,
     /// `kind:name`
     pub resource: String,
     pub found: Found,
+    /// The part of the user whom the subject acts for.
+    pub theirs: Option<Box<Answer>>,
 }
 
 /// What was found out.
@@ -74,7 +84,11 @@ pub enum Found {
         explanation: Box<RelationExplanation>,
         column: Option<ColumnName>,
     },
-    Object(Explained),
+    Object {
+        explained: Explained,
+        /// By all who must be.
+        allowed: bool,
+    },
 }
 
 /// What would become of a simulated request.
@@ -130,7 +144,8 @@ impl Desk {
             desk.require(Action::SimulateAs, &ObjectRef::policy_store(), "policy-store:default")
                 .await?;
         }
-        let answer = desk.explained(&inquiry, other.as_deref(), sight).await;
+        let mut below = Vec::new();
+        let answer = desk.explained(&inquiry, other.as_deref(), sight, &mut below).await;
         let mut noted = event(
             desk.caller(),
             "explain",
@@ -140,12 +155,24 @@ impl Desk {
         );
         noted.outcome = outcome(&answer);
         noted.details = BTreeMap::from([("asked".to_owned(), inquiry.action.name().to_owned())]);
+        noted.details.extend(acting(inquiry.on_behalf_of.as_deref()));
         noted.details.extend(other.map(|name| ("simulated".to_owned(), name)));
-        desk.audit(&[noted]).await?;
+        let below = below.into_iter().map(|event| AuditEvent {
+            kind: "explain".to_owned(),
+            ..simulated(event, desk.caller())
+        });
+        let events: Vec<AuditEvent> = std::iter::once(noted).chain(below).collect();
+        desk.audit(&events).await?;
         answer
     }
 
-    async fn explained(&self, inquiry: &Inquiry, other: Option<&str>, sight: Sight) -> Result<Answer> {
+    async fn explained(
+        &self,
+        inquiry: &Inquiry,
+        other: Option<&str>,
+        sight: Sight,
+        events: &mut Vec<AuditEvent>,
+    ) -> Result<Answer> {
         let subject = match other {
             Some(name) => self.subject(name)?,
             None => self.caller().clone(),
@@ -153,7 +180,8 @@ impl Desk {
         let governor = Governor::clone(self.governor());
         let at = Circumstances::of(governor.snapshot(), &subject, &SubmitRequest::default(), None)?;
         let under = Under { governor, subject, at };
-        self.answer(inquiry, sight, under).await
+        let on_behalf_of = inquiry.on_behalf_of.as_deref();
+        self.answer_for((inquiry, on_behalf_of), sight, under, events).await
     }
 
     /// Simulates a request of somebody else.
@@ -189,8 +217,9 @@ impl Desk {
             let at = Circumstances::of(governor.snapshot(), &subject, &wish.statement, wish.now)?;
             let context = at.context.clone();
             let under = Under { governor, subject, at };
+            let asked = (inquiry, wish.statement.on_behalf_of.as_deref());
             return Ok(Simulated {
-                answers: vec![self.answer(inquiry, Sight::Full, under).await?],
+                answers: vec![self.answer_for(asked, Sight::Full, under, attempts).await?],
                 context,
                 missing: Vec::new(),
                 plan: None,
@@ -214,17 +243,27 @@ impl Desk {
                 "table"
             };
             let resource = format!("{kind}:{}", relation.name);
+            let answer = |subject: Caller, explanation: RelationExplanation| Answer {
+                sight: Sight::Full,
+                governor: done.governor.clone(),
+                subject,
+                on_behalf_of: None,
+                action: Action::Select,
+                resource: resource.clone(),
+                found: Found::Relation {
+                    explanation: Box::new(explanation),
+                    column: None,
+                },
+                theirs: None,
+            };
+            let other = other_of(&done.governor, &subject, &done.context);
             match relation.explanation {
                 Some(explanation) => answers.push(Answer {
-                    sight: Sight::Full,
-                    governor: done.governor.clone(),
-                    subject: subject.clone(),
-                    action: Action::Select,
-                    resource,
-                    found: Found::Relation {
-                        explanation: Box::new(explanation),
-                        column: None,
-                    },
+                    on_behalf_of: other.as_ref().map(|other| other.name.clone()),
+                    theirs: other
+                        .zip(relation.theirs)
+                        .map(|(other, theirs)| Box::new(answer(other, theirs))),
+                    ..answer(subject.clone(), explanation)
                 }),
                 None => missing.push(relation.name.to_string()),
             }
@@ -238,31 +277,134 @@ impl Desk {
         })
     }
 
-    async fn answer(&self, inquiry: &Inquiry, sight: Sight, under: Under) -> Result<Answer> {
+    /// As [`Desk::answer`], on behalf of somebody whom the subject must be permitted to act for.
+    async fn answer_for(
+        &self,
+        (inquiry, on_behalf_of): (&Inquiry, Option<&str>),
+        sight: Sight,
+        mut under: Under,
+        events: &mut Vec<AuditEvent>,
+    ) -> Result<Answer> {
+        let Some(name) = on_behalf_of else {
+            return self.answer(inquiry, sight, under, events).await;
+        };
+        if sight == Sight::Full {
+            self.user_named(name)?;
+        }
+        let attempt = under.at.act(&under.governor, &under.subject, name);
+        events.push(attempt.event);
+        match attempt.user {
+            Ok(_) => self.answer(inquiry, sight, under, events).await,
+            Err(error) if sight == Sight::Own || error.code != ErrorCode::AccessDenied => Err(error.into()),
+            Err(_) => self.refused_to_act(name, under),
+        }
+    }
+
+    /// Why somebody may not act for a user.
+    fn refused_to_act(&self, name: &str, under: Under) -> Result<Answer> {
         let Under { governor, subject, at } = under;
-        let found = match self.target(&inquiry.asked, inquiry.action, sight)? {
+        let object = ObjectRef::new("User", self.user_named(name)?.as_str());
+        let explained = governor.explain(&subject, &at.context, Action::Impersonate, &object);
+        Ok(Answer {
+            sight: Sight::Full,
+            governor,
+            subject,
+            on_behalf_of: None,
+            action: Action::Impersonate,
+            resource: format!("user:{name}"),
+            found: Found::Object {
+                explained,
+                allowed: false,
+            },
+            theirs: None,
+        })
+    }
+
+    async fn answer(
+        &self,
+        inquiry: &Inquiry,
+        sight: Sight,
+        under: Under,
+        events: &mut Vec<AuditEvent>,
+    ) -> Result<Answer> {
+        let Under { governor, subject, at } = under;
+        let other = at.other(&governor, &subject);
+        let (found, theirs) = match self.target(&inquiry.asked, inquiry.action, sight)? {
             Target::Relation { path, column } => {
                 // Under the snapshot of the decision: the table may have changed since the desk was opened.
                 let path = governor.snapshot().relation_path(&path.table.id).unwrap_or(*path);
                 let cx = at.observing(&governor, &subject);
                 // Many columns and policies take a while: not on a thread that others wait for.
-                let explained = tokio::task::spawn_blocking(move || explain(&cx, &path)).await;
-                let explained = explained.map_err(|error| ApiError::internal(error.to_string()))?;
-                Found::Relation {
-                    explanation: Box::new(explained?),
-                    column,
+                let explained = tokio::task::spawn_blocking(move || {
+                    Ok::<_, QueryError>((explain(&cx, &path)?, explain_other(&cx, &path)?))
+                });
+                let explained = explained.await.map_err(|error| ApiError::internal(error.to_string()))?;
+                let (mut explanation, theirs) = explained?;
+                // INVARIANT: nothing is read for those who are told no filter.
+                if sight == Sight::Full {
+                    let (queries, grant) = (&self.app().queries, explanation.grant.clone());
+                    let known = self.seen_mappings(&explanation);
+                    let (mappings, read) = queries
+                        .explain_mappings(&governor, (&subject, &at), grant, known)
+                        .await?;
+                    explanation.mappings = mappings;
+                    events.extend(read);
                 }
+                let relation = |explanation| Found::Relation {
+                    explanation: Box::new(explanation),
+                    column: column.clone(),
+                };
+                (relation(explanation), theirs.map(relation))
             }
-            Target::Object(object) => Found::Object(governor.explain(&subject, &at.context, inquiry.action, &object)),
+            Target::Object(object) => {
+                let asked = |caller: &Caller| governor.explain(caller, &at.context, inquiry.action, &object);
+                let both = governor
+                    .decide(&subject, &at.context, inquiry.action, &object)
+                    .is_allowed();
+                let told = |explained: Explained, allowed: bool| Found::Object { explained, allowed };
+                let own = asked(&subject);
+                let theirs = other.as_ref().map(asked);
+                (
+                    told(own, both),
+                    theirs.map(|theirs| told(theirs.clone(), theirs.decision.is_allowed())),
+                )
+            }
         };
-        Ok(Answer {
+        let answer = |subject: Caller, found: Found| Answer {
             sight,
-            governor,
+            governor: governor.clone(),
             subject,
+            on_behalf_of: None,
             action: inquiry.action,
             resource: inquiry.asked.to_string(),
             found,
+            theirs: None,
+        };
+        let on_behalf_of = other.as_ref().map(|other| other.name.clone());
+        // What somebody else holds is for those who may simulate.
+        let theirs = other.zip(theirs).filter(|_| sight == Sight::Full);
+        Ok(Answer {
+            on_behalf_of,
+            theirs: theirs.map(|(other, found)| Box::new(answer(other, found))),
+            ..answer(subject, found)
         })
+    }
+
+    /// The tables among the mappings of filters of which the caller may see everything. By the policies in force, whatever draft
+    /// is asked about.
+    fn seen_mappings(&self, explanation: &RelationExplanation) -> BTreeSet<ObjectId> {
+        let cx = QueryContext::observing(self.governor(), self.caller());
+        let sees_all = |table: &ObjectId| {
+            let path = self.snapshot().relation_path(table);
+            let grant = path.and_then(|path| decide(&cx, &path).ok());
+            grant.is_some_and(|grant| grant.is_unrestricted())
+        };
+        let mappings = explanation
+            .filters
+            .iter()
+            .flat_map(|filter| &filter.filter.body.mappings);
+        let tables: BTreeSet<ObjectId> = mappings.map(|mapping| mapping.table.clone()).collect();
+        tables.into_iter().filter(sees_all).collect()
     }
 
     /// Somebody else, as a key from the caller's address would prove them.
@@ -307,6 +449,17 @@ impl Desk {
     }
 }
 
+/// The user whom a subject acts for in a simulated statement.
+fn other_of(governor: &Governor, subject: &Caller, context: &RequestContext) -> Option<Caller> {
+    let mut cx = QueryContext::clone(&*QueryContext::observing(governor, subject));
+    cx.request = context.clone();
+    behalf::caller(&cx)
+}
+
+fn acting(name: Option<&str>) -> Option<(String, String)> {
+    name.map(|name| ("on_behalf_of".to_owned(), behalf::bounded(name)))
+}
+
 fn outcome<T>(answer: &Result<T>) -> String {
     let code = answer.as_ref().err().map(|error| error.code().text());
     code.unwrap_or("ok").to_owned()
@@ -324,6 +477,7 @@ fn details(wish: &Wish) -> BTreeMap<String, String> {
             details.insert("statement_sha256".to_owned(), digest);
         }
     }
+    details.extend(acting(wish.statement.on_behalf_of.as_deref()));
     let drafted = wish.draft.policies.iter().map(|policy| policy.id.as_str());
     let left_out = wish.draft.without.iter().map(String::as_str);
     for (key, ids) in [("draft", drafted.collect::<Vec<_>>()), ("without", left_out.collect())] {

@@ -9,7 +9,8 @@ use lakegate_catalog::{
     snapshot::TablePath,
 };
 use lakegate_openapi::tag::ObjectTags;
-use lakegate_query::error::ErrorCode;
+use lakegate_policy::Action;
+use lakegate_query::{entities::ObjectRef, error::ErrorCode};
 use serde_json::{Map, Value, json};
 
 use super::{ColumnName, DatabaseName, Desk, IfMatch};
@@ -29,8 +30,16 @@ pub struct Tagged {
 
 #[derive(Clone, Debug)]
 enum TagPlace {
-    Object { kind: Kind, id: ObjectId, name: String },
-    Column { path: TablePath, name: ColumnName },
+    Object {
+        kind: Kind,
+        id: ObjectId,
+        name: String,
+    },
+    Column {
+        path: TablePath,
+        column: ObjectId,
+        name: ColumnName,
+    },
 }
 
 impl Tagged {
@@ -114,7 +123,11 @@ impl Tagged {
         Ok(Self {
             version: path.table.version,
             tags,
-            place: TagPlace::Column { path, name },
+            place: TagPlace::Column {
+                path,
+                column: column.id.clone(),
+                name,
+            },
         })
     }
 
@@ -141,14 +154,21 @@ impl Tagged {
                     json!({"tags": removed.chain(set).collect::<Map<_, _>>()}),
                 )
             }
-            TagPlace::Column { path, name } => (
+            TagPlace::Column { path, name, .. } => (
                 kind(path),
                 &path.table.id,
                 name.table.to_string(),
                 column_patch(desk, path, name, &own)?,
             ),
         };
-        desk.require_change(kind, id, &patch).await?;
+        match &self.place {
+            TagPlace::Object { .. } => desk.require_change(kind, id, &patch).await?,
+            TagPlace::Column { column, name, .. } => {
+                let object = ObjectRef::new("Column", column.as_str());
+                desk.require(Action::AssociateTag, &object, &format!("column:{name}"))
+                    .await?;
+            }
+        }
         desk.update(kind, &name, &patch, if_match).await?;
         let desk = desk.reopened().await?;
         match self.place {

@@ -5,7 +5,9 @@ use lakegate_catalog::{id::ObjectId, name::quoted, object::Kind};
 use lakegate_openapi::{policy_explanation as wire, policy_simulation as simulation};
 use lakegate_policy::{Clear, Explained, MaskChoice, NearMiss, Outcome, RowScope, Verdict, show_names};
 use lakegate_query::{
-    authorize::explain::{FilterExplanation, LeafExplanation, MaskExplanation, RelationExplanation},
+    authorize::explain::{
+        FilterExplanation, LeafExplanation, MappingExplanation, MappingValues, MaskExplanation, RelationExplanation,
+    },
     entities::Names,
 };
 
@@ -15,15 +17,21 @@ use crate::{
     stored::{Answer, ColumnName, Desk, Found, Sight, Simulated},
 };
 
+/// Most values of a mapping that are told.
+const SHOWN: usize = 100;
+
 /// An explanation, as far as its caller may know it.
 ///
 /// # Errors
 /// `NOT_FOUND` for a column of which nothing may be known: the same as for one that is not there.
 pub fn explanation(desk: &Desk, answer: &Answer) -> Result<wire::PolicyExplanation> {
     let told = Told { desk, answer };
+    let theirs = answer.theirs.as_deref().map(|theirs| explanation(desk, theirs));
     let snapshot = answer.governor.snapshot();
     let base = wire::PolicyExplanation {
         principal: answer.subject.name.clone(),
+        on_behalf_of: answer.on_behalf_of.clone(),
+        theirs: theirs.transpose()?.map(Box::new),
         roles: role_names(snapshot, &answer.subject),
         action: answer.action.name().to_owned(),
         resource: answer.resource.clone(),
@@ -31,8 +39,8 @@ pub fn explanation(desk: &Desk, answer: &Answer) -> Result<wire::PolicyExplanati
         ..wire::PolicyExplanation::default()
     };
     match &answer.found {
-        Found::Object(explained) => Ok(wire::PolicyExplanation {
-            decision: decision(explained.decision.is_allowed()),
+        Found::Object { explained, allowed } => Ok(wire::PolicyExplanation {
+            decision: decision(*allowed),
             reasons: told.reasons(explained),
             near_misses: told.near_misses(explained),
             errors: told.errors(&explained.decision.errors),
@@ -149,10 +157,34 @@ impl Told<'_> {
             applies: applies(one.filter.id.as_str())
                 || access.restrictive.iter().any(|id| id == one.filter.id.as_str()),
             condition: one.filter.body.body.clone(),
+            mappings: self.mappings(explanation, &one.filter.id),
             reasons: self.reasons(&one.explained),
             near_misses: self.near_misses(&one.explained),
         };
         explanation.filters.iter().map(told).collect()
+    }
+
+    /// What a filter looks up.
+    fn mappings(&self, explanation: &RelationExplanation, filter: &ObjectId) -> Vec<wire::MappingExplanation> {
+        let told = |one: &MappingExplanation| {
+            let (state, values) = match &one.values {
+                MappingValues::Read(values) => ("read", values.as_slice()),
+                MappingValues::Error => ("error", [].as_slice()),
+                MappingValues::Unavailable => ("unavailable", [].as_slice()),
+                MappingValues::Withheld => ("withheld", [].as_slice()),
+            };
+            wire::MappingExplanation {
+                table: one.name.to_string(),
+                principal: one.bound.clone(),
+                read_as: one.read_as.clone(),
+                state: state.to_owned(),
+                count: matches!(one.values, MappingValues::Read(_))
+                    .then(|| u64::try_from(values.len()).unwrap_or(u64::MAX)),
+                values: values.iter().take(SHOWN).cloned().collect(),
+            }
+        };
+        let mappings = explanation.mappings.iter();
+        mappings.filter(|one| one.filter == *filter).map(told).collect()
     }
 
     /// The columns that are asked about and that may be known.

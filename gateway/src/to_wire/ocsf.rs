@@ -39,17 +39,48 @@ pub fn event(event: &AuditEvent) -> Value {
     put("status_id", json!(if succeeded { 1 } else { 2 }));
     put("status", json!(if succeeded { "Success" } else { "Failure" }));
     put("status_code", json!(event.outcome));
-    put("action_id", json!(if allowed { 1 } else { 2 }));
-    put("action", json!(if allowed { "Allowed" } else { "Denied" }));
-    put("disposition_id", json!(if allowed { 1 } else { 2 }));
-    put("disposition", json!(if allowed { "Allowed" } else { "Blocked" }));
-    put("metadata", metadata(event));
+    put("metadata", metadata(event, class));
     put("actor", json!({"user": user(event)}));
     put("src_endpoint", endpoint(event));
-    put("authorizations", authorizations(event));
-    put("unmapped", unmapped(event));
+    put("unmapped", unmapped(event, class));
     found.extend(of_class(event, class));
+    if class.tells_decisions() {
+        found.extend(decision(event, allowed));
+    }
+    found.retain(|_, value| !value.is_null());
     Value::Object(found)
+}
+
+impl Class {
+    /// Whether the class has the profile `security_control`, and with it members for what was decided.
+    fn tells_decisions(self) -> bool {
+        self.uid == 6_005
+    }
+
+    /// Profiles without which the class does not have members that we use.
+    fn profiles(self) -> &'static [&'static str] {
+        match self.uid {
+            6_005 => &["security_control"],
+            // Who changed it.
+            3_004 => &["host"],
+            _ => &[],
+        }
+    }
+}
+
+fn decision(event: &AuditEvent, allowed: bool) -> Map<String, Value> {
+    let told = |yes: &str, no: &str| json!(if allowed { yes } else { no });
+    let id = json!(if allowed { 1 } else { 2 });
+    [
+        ("action_id", id.clone()),
+        ("action", told("Allowed", "Denied")),
+        ("disposition_id", id),
+        ("disposition", told("Allowed", "Blocked")),
+        ("authorizations", authorizations(event)),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into_iter()
+    .collect()
 }
 
 fn class(event: &AuditEvent) -> Class {
@@ -88,21 +119,18 @@ fn crud(action: &str) -> (u32, &'static str) {
     }
 }
 
-fn metadata(event: &AuditEvent) -> Value {
+fn metadata(event: &AuditEvent, class: Class) -> Value {
     let mut metadata = json!({
         "version": SCHEMA,
-        "profiles": ["security_control"],
+        "profiles": class.profiles(),
         "product": {"name": "Lakegate", "vendor_name": "Lakegate", "version": env!("CARGO_PKG_VERSION")},
         "uid": format!("{}/{}", event.stream, event.seq),
         "log_name": event.stream,
         "sequence": event.seq,
         "event_code": event.kind,
     });
-    let ids = [("correlation_uid", &event.query_id), ("trace_uid", &event.trace_id)];
-    for (name, id) in ids {
-        if let (Some(id), Some(members)) = (id, metadata.as_object_mut()) {
-            members.insert(name.to_owned(), json!(id));
-        }
+    if let (Some(id), Some(members)) = (&event.query_id, metadata.as_object_mut()) {
+        members.insert("correlation_uid".to_owned(), json!(id));
     }
     metadata
 }
@@ -182,7 +210,11 @@ fn of_class(event: &AuditEvent, class: Class) -> Map<String, Value> {
             })
         }
         _ => {
-            json!({"api": {"operation": event.action}, "resources": [{"name": name, "type": kind, "uid": event.resource_id}]})
+            let mut resource = named(&event.resource_id);
+            if let Some(members) = resource.as_object_mut() {
+                members.insert("type".to_owned(), json!(kind));
+            }
+            json!({"api": {"operation": event.action}, "resources": [resource]})
         }
     };
     match members {
@@ -192,7 +224,7 @@ fn of_class(event: &AuditEvent, class: Class) -> Map<String, Value> {
 }
 
 /// What the schema has no word for, under our own.
-fn unmapped(event: &AuditEvent) -> Value {
+fn unmapped(event: &AuditEvent, class: Class) -> Value {
     let mut ours = serde_json::to_value(event).unwrap_or_default();
     if let Some(members) = ours.as_object_mut() {
         let mapped = [
@@ -200,13 +232,12 @@ fn unmapped(event: &AuditEvent) -> Value {
             "principal",
             "principal_id",
             "address",
-            "policies",
             "stream",
             "seq",
             "query_id",
-            "trace_id",
         ];
-        members.retain(|name, value| !mapped.contains(&name.as_str()) && !is_empty(value));
+        let told = |name: &str| mapped.contains(&name) || (name == "policies" && class.tells_decisions());
+        members.retain(|name, value| !told(name) && !is_empty(value));
     }
     json!({"lakegate": ours})
 }
@@ -261,6 +292,31 @@ mod tests {
             (&json!({"ssn": "show-last-4@1"}), &json!(["orders#eu@5"]))
         );
         assert_eq!((&ours["hash"], ours.get("restrictive")), (&json!("h"), None));
+        assert_eq!(ours.get("policies"), None);
+    }
+
+    /// `tests/cli/test_ocsf.py` asks the published schema.
+    #[test]
+    fn what_a_class_has_no_member_for_is_kept_under_our_own() {
+        let found = event(&sample("change", "create", "role:x"));
+        assert_eq!((found.get("authorizations"), found.get("action_id")), (None, None));
+        let ours = &found["unmapped"]["lakegate"];
+        assert_eq!(
+            (&ours["policies"], &ours["decision"]),
+            (&json!(["orders.eu"]), &json!("allow"))
+        );
+        assert_eq!(found["metadata"]["profiles"], json!(["host"]));
+        let mut read = sample("read", "ReadAudit", "policy-store:default");
+        (read.resource_id, read.trace_id) = (None, Some("t-1".to_owned()));
+        let found = event(&read);
+        assert_eq!(found["resources"], json!([{"name": "default", "type": "policy-store"}]));
+        assert_eq!(
+            (
+                found["metadata"].get("trace_uid"),
+                &found["unmapped"]["lakegate"]["trace_id"]
+            ),
+            (None, &json!("t-1"))
+        );
     }
 
     #[test]

@@ -378,11 +378,15 @@ async fn a_hidden_field_is_missing() {
 async fn questions_take_no_idempotency_key() {
     let server = Server::start().await;
     for (route, body) in [
-        ("explain", json!({"resource": "lake.sales.orders"})),
-        ("simulate", json!({"principal": "ana", "resource": "lake.sales.orders"})),
-        ("validate", json!({"text": ""})),
+        ("connections/local/test", json!({})),
+        ("policies/explain", json!({"resource": "lake.sales.orders"})),
+        (
+            "policies/simulate",
+            json!({"principal": "ana", "resource": "lake.sales.orders"}),
+        ),
+        ("policies/validate", json!({"text": ""})),
     ] {
-        let path = format!("/v1/policies/{route}");
+        let path = format!("/v1/{route}");
         let refused = server
             .post(&admin(&server), &path, &[("idempotency-key", "k")], &body)
             .await;

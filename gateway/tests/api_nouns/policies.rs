@@ -198,3 +198,83 @@ async fn warnings_know_the_lake_and_the_stored_is_checked_too() {
         "{told}"
     );
 }
+
+const DESCRIBE: &str = "permit(principal, action == Lakegate::Action::\"Describe\", resource)";
+
+/// Every door that takes the text of a policy.
+async fn doors(server: &Server, id: &str, text: &str) -> Vec<(&'static str, super::Answer)> {
+    let key = admin(server);
+    let lake = json!({"lake": "extra", "policies": {id: text}});
+    let questions = [
+        ("create", "/v1/policies", json!({"text": text})),
+        ("apply", "/v1/apply", lake),
+        (
+            "simulate",
+            "/v1/policies/simulate",
+            json!({"principal": "ana", "resource": "lake.sales.orders", "policies": text}),
+        ),
+        ("validate", "/v1/policies/validate", json!({"text": text})),
+    ];
+    let mut answers = Vec::new();
+    for (door, path, body) in questions {
+        answers.push((door, server.post(&key, path, &[], &body).await));
+    }
+    answers
+}
+
+#[tokio::test]
+async fn a_policy_does_not_take_the_id_of_a_grant() {
+    let server = Server::start().await;
+    let key = admin(&server);
+    let grant = json!({"to": "user:bob", "privileges": ["describe"], "resource": "table:lake.sales.orders"});
+    let made = server.post(&key, "/v1/grants", &[], &grant).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    for (door, answer) in doors(&server, &id, &format!("@id(\"{id}\") {DESCRIBE};")).await {
+        assert!(
+            answer.text().contains(&format!("`{id}` is the id of a grant")),
+            "{door}: {}",
+            answer.text()
+        );
+        if door != "validate" {
+            assert_eq!(
+                (answer.status.as_u16(), answer.code().as_str()),
+                (400, "POLICY_INVALID"),
+                "{door}"
+            );
+        }
+    }
+    assert_eq!(
+        server.get(&key, "/v1/policies").await.status,
+        200,
+        "the server still decides"
+    );
+}
+
+#[tokio::test]
+async fn a_text_that_would_overflow_the_stack_is_refused_at_every_door() {
+    let server = Server::start().await;
+    let made = server
+        .post(
+            &admin(&server),
+            "/v1/policies",
+            &[],
+            &json!({"text": format!("@id(\"deep\") {DESCRIBE};")}),
+        )
+        .await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    for condition in [
+        format!("{}true{}", "(".repeat(20_000), ")".repeat(20_000)),
+        format!("{}true", "true&&".repeat(9_000)),
+        format!("{}true", "if true then true else ".repeat(2_500)),
+    ] {
+        let text = format!("@id(\"deep\") {DESCRIBE} when {{ {condition} }};");
+        for (door, answer) in doors(&server, "deep", &text).await {
+            let told = answer.text();
+            assert!(told.contains("the policy has more than"), "{door}: {:.300}", told);
+        }
+        let body = json!({"text": text});
+        let changed = super::patch(&server, &admin(&server), "/v1/policies/deep", "*", body).await;
+        assert_eq!(changed.status, 400, "{:.300}", changed.text());
+    }
+}

@@ -52,20 +52,11 @@ async fn a_tag_needs_the_right_on_its_key_and_on_the_object() {
     let seen = [("describe", "catalog:lake"), ("describe", "tag:pii")];
     let with = |more: &[(&'static str, &'static str)]| [&seen[..], more].concat();
     let key = user(&server, "key", &with(&[("associate-tag", "tag:pii")])).await;
-    let object = user(
-        &server,
-        "object",
-        &with(&[("associate-tag", ORDERS), ("alter", ORDERS)]),
-    )
-    .await;
+    let object = user(&server, "object", &with(&[("associate-tag", ORDERS)])).await;
     let both = user(
         &server,
         "both",
-        &with(&[
-            ("associate-tag", "tag:pii"),
-            ("associate-tag", ORDERS),
-            ("alter", ORDERS),
-        ]),
+        &with(&[("associate-tag", "tag:pii"), ("associate-tag", ORDERS)]),
     )
     .await;
     let places = [TABLE.to_owned(), format!("{TABLE}/columns/id")];

@@ -274,3 +274,133 @@ fn files_are_laid_out() {
         "{ran:?}"
     );
 }
+
+/// `analyze/tests` asks the solver; here is what is asked, and what is told of its answer.
+#[test]
+fn an_analysis_is_told_and_without_its_tool_so_is_that() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("a.cedar");
+    fs::write(&file, DRAFT).unwrap();
+    let maps = directory.path().join("lake.yaml");
+    fs::write(&maps, "lake: acme\nroles: {boss: {member_of: [staff]}}\n").unwrap();
+    let with = |tool: &std::path::Path, more: &[&str]| {
+        let mut command = super::fixture::binary(&[("LAKEGATE_ANALYZE", tool.to_str().unwrap())]);
+        command
+            .args(["policy", "analyze", "-f", directory.path().to_str().unwrap()])
+            .args(more);
+        super::fixture::Ran::from(command.output().unwrap())
+    };
+    let ran = with(&directory.path().join("absent"), &[]).exits(1);
+    assert!(
+        ran.stderr.contains("make analyze") && ran.stderr.contains("lakegate policy validate"),
+        "{ran:?}"
+    );
+    let asked = directory.path().join("asked");
+    let script = |answer: &str| {
+        let path = directory.path().join("tool");
+        let text = format!(
+            "#!/bin/sh\ncat > {}\necho '{}'\n",
+            asked.display(),
+            answer.replace('\n', " ")
+        );
+        fs::write(&path, text).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        fs::set_permissions(&path, mode).unwrap();
+        path
+    };
+    let question = || -> serde_json::Value { serde_json::from_slice(&fs::read(&asked).unwrap()).unwrap() };
+    let ran = with(&script(r#"{"findings": []}"#), &["--timeout-seconds", "7"]).exits(0);
+    assert_eq!(ran.text(), "proved: no policy fails, is dead, overruled or shadowed\n");
+    let about = question();
+    assert_eq!((&about["timeout_ms"], &about["draft"]), (&7_000.into(), &false.into()));
+    assert!(about["old"].is_null() && about["open"].is_null(), "{about}");
+    assert!(
+        about["new"]["policies"]
+            .as_str()
+            .unwrap()
+            .contains("@id(\"draft.bob\")"),
+        "{about}"
+    );
+    assert_eq!(about["new"]["maps"][0]["roles"]["boss"]["member_of"][0], "staff");
+
+    let open = ["--open", "table:lake.sales.orders", "--except", "boss", "staff"];
+    let ran = with(&script(r#"{"findings": []}"#), &open).exits(0);
+    assert_eq!(ran.text(), "proved: table:lake.sales.orders is open to nobody else\n");
+    assert_eq!(
+        question()["open"],
+        serde_json::json!({"resource": "table:lake.sales.orders", "except": ["boss", "staff"]})
+    );
+
+    let wider = r#"{"findings": [{"kind": "wider", "about": "Select on Table", "counterexample": {"lines": ["user:somebody", "by p"]}},
+        {"kind": "unknown", "about": "Select on Column", "detail": "no answer within 1 s"}]}"#;
+    let ran = with(&script(wider), &["--against", file.to_str().unwrap()]).exits(1);
+    assert_eq!(
+        ran.text(),
+        "Select on Table: a request is allowed that was not\n  user:somebody\n  by p\n\
+         Select on Column: not proved: no answer within 1 s\n2 findings\n"
+    );
+    assert!(question()["old"]["policies"].as_str().unwrap().contains("draft.bob"));
+    let ran = with(&script(r#"{"error": "cvc5 cannot be started"}"#), &[]).exits(1);
+    assert!(ran.stderr.contains("cvc5 cannot be started"), "{}", ran.stderr);
+    // An answer without findings is no proof.
+    let ran = with(&script("{}"), &[]).exits(1);
+    assert!(ran.stderr.contains("no findings"), "{}", ran.stderr);
+    with(&script("oops"), &[]).exits(1);
+}
+
+/// What a server has stored is the old lake; the draft's parts replace it.
+#[test]
+fn a_draft_is_analysed_against_what_a_server_has_stored() {
+    let lake = Lake::start();
+    let draft = lake.path("draft.yaml");
+    fs::write(
+        &draft,
+        "lake: acme\ntables: {lake.sales.orders: {filters: {eu: {where: \"region = 'us'\"}}}}\n",
+    )
+    .unwrap();
+    let tool = lake.path("tool");
+    fs::write(
+        &tool,
+        format!(
+            "#!/bin/sh\ncat > {}\necho '{{\"findings\": []}}'\n",
+            lake.path("asked").display()
+        ),
+    )
+    .unwrap();
+    fs::set_permissions(&tool, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let mut command = lake.command(&[
+        "policy",
+        "analyze",
+        "--as",
+        "admin",
+        "-f",
+        draft.to_str().unwrap(),
+        "--server",
+    ]);
+    let ran = super::fixture::Ran::from(command.env("LAKEGATE_ANALYZE", &tool).output().unwrap()).exits(0);
+    assert_eq!(ran.text(), "proved: nobody can do more than before\n");
+    let asked: serde_json::Value = serde_json::from_slice(&fs::read(lake.path("asked")).unwrap()).unwrap();
+    assert_eq!(asked["draft"], true);
+    let old = &asked["old"];
+    assert!(
+        old["policies"].as_str().unwrap().contains("default.own-queries"),
+        "{old}"
+    );
+    let grants = old["maps"][0]["grants"].as_array().unwrap();
+    assert!(
+        grants
+            .iter()
+            .any(|grant| grant["to"] == "user:ana" && grant["resource"] == "filter:lake.sales.orders/eu"),
+        "{grants:?}"
+    );
+    assert!(
+        old["maps"][0]["users"]["ana"].is_object() && old["maps"][0]["roles"].is_object(),
+        "{old}"
+    );
+    let filters = old["maps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|map| map.pointer("/tables/lake.sales.orders/filters/eu/where"));
+    assert_eq!(filters.collect::<Vec<_>>(), ["region = 'eu'"], "{old}");
+}

@@ -16,6 +16,20 @@ const WITH_ARGUMENTS: &[&str] = &[
     "constant('it''s (\"x\", y)')",
     "constant(date '2020-01-01')",
 ];
+/// What shows more has the lower rank: anything else is not published.
+const BY_SHOWING: &[&str] = &[
+    "show-first-4",
+    "show-last-4",
+    "sha-256-global",
+    "hmac-sha-256",
+    "sha-256-query-local",
+    "bucket(10)",
+    "truncate-to-month",
+    "truncate-to-year",
+    "keep(4, right)",
+    "keep(1,left,9)",
+    "mask-alphanum",
+];
 const NAMES: &[&str] = &[
     "plain",
     "under_score",
@@ -337,14 +351,15 @@ impl Maker {
             let parsed = parse_type(data_type).unwrap();
             let mut of_column = Map::new();
             let forms = Mask::FORMS.iter().map(|(name, _)| *name);
-            for (rank, func) in forms.chain(WITH_ARGUMENTS.iter().copied()).enumerate() {
+            for (at, func) in forms.chain(WITH_ARGUMENTS.iter().copied()).enumerate() {
+                let rank = BY_SHOWING.iter().position(|known| *known == func).unwrap_or(100 + at);
                 let nullable = !data_type.starts_with('d') || func != "replace-with-null";
                 if nullable && column_mask::check(func, &parsed).is_ok() {
                     let mut mask = json!({"func": func, "rank": rank});
-                    if column_mask::check_domain(func, NAMES[rank]).is_ok() && self.random.random_bool(0.5) {
-                        mask["domain"] = json!(NAMES[rank]);
+                    if column_mask::check_domain(func, NAMES[at]).is_ok() && self.random.random_bool(0.5) {
+                        mask["domain"] = json!(NAMES[at]);
                     }
-                    of_column.insert(format!("{func} {}", NAMES[rank]), mask);
+                    of_column.insert(format!("{func} {}", NAMES[at]), mask);
                 }
             }
             if let Some(first) = of_column.keys().next() {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use lakegate_catalog::{
     governance::{ColumnMask, DataFilter},
     id::ObjectId,
+    name::TableName,
     object::Stored,
     snapshot::TablePath,
 };
@@ -16,6 +17,7 @@ use lakegate_policy::{
 
 use super::{LeafFacts, RelationGrant, decide, gather, leaves};
 use crate::{
+    behalf,
     context::QueryContext,
     entities::Closure,
     error::{QueryError, Result},
@@ -32,6 +34,35 @@ pub struct RelationExplanation {
     pub filters: Vec<FilterExplanation>,
     /// In the order of the columns and their fields.
     pub leaves: Vec<LeafExplanation>,
+    /// What its filters look up, where that was read.
+    pub mappings: Vec<MappingExplanation>,
+}
+
+/// A mapping of a filter that binds.
+#[derive(Clone, Debug)]
+pub struct MappingExplanation {
+    /// Id of the filter.
+    pub filter: ObjectId,
+    /// Name of whom it binds.
+    pub bound: String,
+    pub table: ObjectId,
+    /// The table as the filter names it.
+    pub name: TableName,
+    /// Name of the user with whose rights it is read, if that one is still there.
+    pub read_as: Option<String>,
+    pub values: MappingValues,
+}
+
+/// What a mapping gives.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum MappingValues {
+    Read(Vec<String>),
+    /// The publisher may not read it, or something that its condition reads is absent: the filter is true on no row.
+    Error,
+    /// It cannot be read now: statements are refused.
+    Unavailable,
+    /// It was not read: the one who asks may not see it.
+    Withheld,
 }
 
 /// A data filter.
@@ -73,6 +104,18 @@ pub fn explain(cx: &QueryContext, path: &TablePath) -> Result<RelationExplanatio
     explained(cx, path, grant).map_err(QueryError::internal)
 }
 
+/// The part of the user on whose behalf the caller asks, if one is named: under the same circumstances.
+///
+/// # Errors
+/// As [`explain`].
+pub fn explain_other(cx: &QueryContext, path: &TablePath) -> Result<Option<RelationExplanation>> {
+    let Some(caller) = behalf::caller(cx) else {
+        return Ok(None);
+    };
+    let theirs = QueryContext { caller, ..cx.clone() };
+    explain(&theirs, path).map(Some)
+}
+
 fn explained(cx: &QueryContext, path: &TablePath, grant: RelationGrant) -> Result<RelationExplanation, PolicyError> {
     let (snapshot, table) = (&cx.snapshot, &path.table);
     let all = leaves(table);
@@ -103,6 +146,7 @@ fn explained(cx: &QueryContext, path: &TablePath, grant: RelationGrant) -> Resul
         select: asker.ask(Action::Select, relation()),
         filters,
         leaves: leaves.map(|(leaf, access)| asker.leaf(path, leaf, access)).collect(),
+        mappings: Vec::new(),
         grant,
     })
 }

@@ -59,7 +59,7 @@ impl MaskFunction {
         Arc::new(ScalarUDF::new_from_impl(implementation)).call(vec![value])
     }
 
-    fn apply(&self, array: &ArrayRef) -> Result<ArrayRef> {
+    pub(crate) fn apply(&self, array: &ArrayRef) -> Result<ArrayRef> {
         match self {
             Self::Alphanum => text::alphanum(array),
             Self::Bucket(width) => Ok(bucket::floors(array, width)),

@@ -160,6 +160,13 @@ impl<'a> Relation<'a> {
         }
     }
 
+    /// Does a filter show somebody rows here, or hide some from them?
+    pub(super) fn applies(&self, filter: &str, person: &ObjectId, request: &RequestContext) -> bool {
+        let access = self.authorizer.access(person.as_str(), request, &self.facts);
+        let shows = matches!(&access.rows, RowScope::AnyOf(ids) if ids.iter().any(|id| id == filter));
+        access.is_open() && (shows || access.restrictive.iter().any(|id| id == filter))
+    }
+
     fn rows(&self, access: &Access, user: &User) -> Rows {
         match &access.rows {
             RowScope::None => Rows::None,

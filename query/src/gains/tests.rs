@@ -368,3 +368,36 @@ fn what_a_definer_gains_is_lent_to_the_readers_of_the_view() {
         "{opened:#?}"
     );
 }
+
+/// What a filter looks up is what its publisher sees: whoever gives the publisher more gives those more whom the filter binds.
+#[test]
+fn what_a_publisher_sees_more_is_a_gain_of_those_whom_the_filter_binds() {
+    for restrictive in [false, true] {
+        let (privilege, object) = if restrictive {
+            ("select", "Table:t")
+        } else {
+            ("select-filtered", "DataFilter:mapped")
+        };
+        let before = || {
+            Lake::new()
+                .user("dana", &[])
+                .user("eve", &[])
+                .mapped("dana", restrictive)
+                .grant("user:ana", privilege, object)
+        };
+        assert_eq!(gains(&before(), &before()), [""; 0]);
+        let expected = "+ user:ana · table:lake.s.t · rows what dana sees of lake.s.m: as it was → another ?";
+        let told = |after: Lake| {
+            gains(&before(), &after)
+                .into_iter()
+                .filter(|line| line.contains("lake.s.t "))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(told(before().grant("user:dana", "select", "Table:m")), [expected]);
+        // What somebody else sees of it is nothing to them, and what dana sees no more neither.
+        assert_eq!(told(before().grant("user:eve", "select", "Table:m")), [""; 0]);
+        let seen = || before().grant("user:dana", "select", "Table:m");
+        let lines = gains(&seen(), &before());
+        assert_eq!(lines, [""; 0]);
+    }
+}

@@ -91,7 +91,7 @@ impl Comparison<'_> {
             || (bypass.actions.contains(&Action::BypassFilter) && !bypass.people.is_empty())
     }
 
-    fn name(&self, relation: &ObjectId) -> String {
+    pub(super) fn name(&self, relation: &ObjectId) -> String {
         let snapshot = self.after.snapshot;
         let name = |entity| snapshot.name_of(entity, relation.as_str());
         name("Table")

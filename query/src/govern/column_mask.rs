@@ -1,10 +1,13 @@
 //! Which masks are there, and for which types? The functions of governance.md §5.
 
 mod grammar;
+mod order;
 
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use lakegate_catalog::governance::ColumnMask;
+
+pub use order::{Declared, is_inverted};
 
 use crate::{
     context::QueryContext,

@@ -72,11 +72,12 @@ impl InnerPlan<'_> {
         let batch_size = session.config().batch_size();
         let filter = Arc::new(PolicyFilterExec::new(
             self.mark.clone(),
-            policy,
-            user,
+            (policy, user),
             source,
+            self.shown(&input),
             batch_size,
         )?);
+        let input = filter.schema();
         let cells = self
             .columns
             .iter()
@@ -92,6 +93,17 @@ impl InnerPlan<'_> {
             plan = Arc::new(LocalLimitExec::new(plan, limit));
         }
         EnsureCooperative::new().optimize(plan, session.config_options())
+    }
+
+    /// The columns of the source that cells read.
+    fn shown(&self, input: &SchemaRef) -> Vec<usize> {
+        let cells = || self.columns.iter().flat_map(|column| column.cell.column_refs());
+        let fields = input.fields().iter().enumerate();
+        let read = |name: &str| cells().any(|column| column.name == name);
+        fields
+            .filter(|(_, field)| read(field.name()))
+            .map(|(at, _)| at)
+            .collect()
     }
 
     /// What was promised as exact is applied, or nothing runs.

@@ -23,25 +23,31 @@ pub(super) struct Mark {
     pub(super) query: String,
 }
 
+/// `None`: it holds on every row.
+type Condition = Option<Arc<dyn PhysicalExpr>>;
+
 /// The policy filter of one relation, with the user's leakproof conditions behind it.
 #[derive(Debug)]
 pub(super) struct PolicyFilterExec {
     mark: Mark,
-    policy: Option<Arc<dyn PhysicalExpr>>,
-    user: Option<Arc<dyn PhysicalExpr>>,
+    policy: Condition,
+    user: Condition,
     input: Arc<dyn ExecutionPlan>,
     /// `None`: every row goes on.
     filter: Option<Arc<FilterExec>>,
+    /// The columns of `input` that go on where there is a filter; others are not copied.
+    kept: Vec<usize>,
     batch_size: usize,
 }
 
 impl PolicyFilterExec {
-    /// `policy` and `user` are over the schema of `input`; neither can fail on a row.
+    /// `policy` and `user` are over the schema of `input`; neither can fail on a row. `kept` are the columns of `input` that are
+    /// asked for above; the schema here is theirs, or that of `input` if there is nothing to filter.
     pub(super) fn new(
         mark: Mark,
-        policy: Option<Arc<dyn PhysicalExpr>>,
-        user: Option<Arc<dyn PhysicalExpr>>,
+        (policy, user): (Condition, Condition),
         input: Arc<dyn ExecutionPlan>,
+        kept: Vec<usize>,
         batch_size: usize,
     ) -> Result<Self> {
         // The policy first: what it hides, nothing else looks at.
@@ -52,6 +58,7 @@ impl PolicyFilterExec {
             Some(Arc::new(
                 FilterExecBuilder::new(conjunction(both), Arc::clone(&input))
                     .with_batch_size(batch_size)
+                    .apply_projection(Some(kept.clone()))?
                     .build()?,
             ))
         };
@@ -61,6 +68,7 @@ impl PolicyFilterExec {
             user,
             input,
             filter,
+            kept,
             batch_size,
         })
     }
@@ -72,9 +80,9 @@ impl PolicyFilterExec {
     fn rebuilt(&self, input: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
         Ok(Arc::new(Self::new(
             self.mark.clone(),
-            self.policy.clone(),
-            self.user.clone(),
+            (self.policy.clone(), self.user.clone()),
             input,
+            self.kept.clone(),
             self.batch_size,
         )?))
     }

@@ -20,18 +20,36 @@ pub(super) struct Guarded {
     left: Arc<dyn PhysicalExpr>,
     op: Operator,
     right: Arc<dyn PhysicalExpr>,
+    null: Null,
+}
+
+/// What NULL on the left means to whoever asks.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+enum Null {
+    /// A value of its own.
+    Open,
+    /// The same as false: the row is left out whatever the right side is.
+    Closed,
 }
 
 impl Guarded {
     /// `op` is AND or OR.
     pub(super) fn new(left: Arc<dyn PhysicalExpr>, op: Operator, right: Arc<dyn PhysicalExpr>) -> Self {
-        Self { left, op, right }
+        let null = Null::Open;
+        Self { left, op, right, null }
     }
 
-    /// The rows that the right side may still decide: not false for AND, not true for OR.
+    /// `left AND right` of a filter, where NULL and false are the same.
+    pub(super) fn filter(left: Arc<dyn PhysicalExpr>, right: Arc<dyn PhysicalExpr>) -> Self {
+        let (op, null) = (Operator::And, Null::Closed);
+        Self { left, op, right, null }
+    }
+
+    /// The rows that the right side may still decide: not false for AND, not true for OR, true in a filter.
     fn open(&self, left: &BooleanArray) -> BooleanArray {
         let open = match (&self.op, left.nulls()) {
             (Operator::And, None) => left.values().clone(),
+            (Operator::And, Some(known)) if self.null == Null::Closed => left.values() & known.inner(),
             (Operator::And, Some(known)) => left.values() | &!known.inner(),
             (_, None) => !left.values(),
             (_, Some(known)) => !&(left.values() & known.inner()),
@@ -42,7 +60,7 @@ impl Guarded {
 
 impl PartialEq for Guarded {
     fn eq(&self, other: &Self) -> bool {
-        self.op == other.op && self.left.eq(&other.left) && self.right.eq(&other.right)
+        self.op == other.op && self.null == other.null && self.left.eq(&other.left) && self.right.eq(&other.right)
     }
 }
 
@@ -50,6 +68,7 @@ impl std::hash::Hash for Guarded {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         self.left.hash(state);
         self.op.hash(state);
+        self.null.hash(state);
         self.right.hash(state);
     }
 }
@@ -96,7 +115,12 @@ impl PhysicalExpr for Guarded {
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn PhysicalExpr>>) -> Result<Arc<dyn PhysicalExpr>> {
         match <[_; 2]>::try_from(children) {
-            Ok([left, right]) => Ok(Arc::new(Self::new(left, self.op, right))),
+            Ok([left, right]) => Ok(Arc::new(Self {
+                left,
+                right,
+                op: self.op,
+                null: self.null,
+            })),
             Err(_) => internal_err!("AND and OR have two sides"),
         }
     }

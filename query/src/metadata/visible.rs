@@ -212,7 +212,8 @@ impl Viewer {
         decisions.iter().any(lakegate_policy::Decision::is_allowed)
     }
 
-    fn knows(&self, path: &TablePath) -> bool {
+    /// Does the caller know of a relation: may it be listed for them, or altered by them?
+    pub(crate) fn knows(&self, path: &TablePath) -> bool {
         is_listed(&self.cx, path)
             || self.may(
                 Action::Alter,

@@ -245,7 +245,11 @@ pub(super) fn request_context(
     })
 }
 
-fn has_purpose(snapshot: &Snapshot, user: &ObjectId, name: &str, purpose: Option<&str>) -> Result<()> {
+/// Refuses a purpose that is not among the user's own.
+///
+/// # Errors
+/// `INVALID_REQUEST`.
+pub(super) fn has_purpose(snapshot: &Snapshot, user: &ObjectId, name: &str, purpose: Option<&str>) -> Result<()> {
     let Some(purpose) = purpose else { return Ok(()) };
     let purposes = snapshot
         .user(user)
@@ -274,6 +278,7 @@ pub(super) fn limits(inner: &Inner, request: &SubmitRequest, workgroup: &Workgro
         rows: asked.rows,
         result_bytes: asked.result_bytes.unwrap_or(u64::MAX).min(options.result_bytes),
         memory_bytes: memory.min(options.query_memory_bytes),
+        body_memory_bytes: options.query_memory_bytes,
         spill_bytes: options.spill_bytes,
         timeout: timeout.clamp(MIN_TIMEOUT, options.timeout),
     }

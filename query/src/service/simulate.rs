@@ -2,7 +2,7 @@
 //! what is simulated never ran.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -10,20 +10,27 @@ use std::{
 use chrono::{DateTime, Utc};
 use datafusion::arrow::{array::AsArray, record_batch::RecordBatch};
 use futures::TryStreamExt;
-use lakegate_catalog::{audit::AuditEvent, identity::Workgroup, name::TableName, object::Stored, snapshot::Snapshot};
+use lakegate_catalog::{
+    audit::AuditEvent, id::ObjectId, identity::Workgroup, name::TableName, object::Stored, snapshot::Snapshot,
+};
 use lakegate_policy::{Action, RequestContext, Verdict};
 
 use super::{
-    Inner, SubmitRequest,
-    prepare::{PRIMARY, limits, request_context},
+    Inner, QueryService, SubmitRequest,
+    prepare::{PRIMARY, has_purpose, limits, request_context},
 };
 use crate::{
     audit::Attempts,
-    authorize::explain::{RelationExplanation, explain},
+    authorize::{
+        RelationGrant,
+        explain::{MappingExplanation, RelationExplanation, explain, explain_other},
+    },
+    behalf,
     context::{Caller, Meter, QueryContext},
     engine_error::{Phase, translate},
     entities::{Governor, ObjectRef, PolicyDraft},
     error::{ErrorCode, QueryError, Result},
+    mapping::{self, Reading},
     parse::{self, Parsed, StatementKind},
     plan::{self, Planner, Statement},
     plan_thread,
@@ -64,6 +71,8 @@ pub struct Simulated {
 pub struct SimulatedRelation {
     pub name: TableName,
     pub explanation: Option<RelationExplanation>,
+    /// Of the user on whose behalf it is asked.
+    pub theirs: Option<RelationExplanation>,
 }
 
 /// The circumstances of a simulated request.
@@ -95,6 +104,25 @@ impl Circumstances {
         Ok(Self { workgroup, context })
     }
 
+    /// From now on on behalf of the user of this name, if the subject may act for them, and for this purpose.
+    pub fn act(&mut self, governor: &Governor, subject: &Caller, name: &str) -> behalf::Attempt {
+        let mut attempt = behalf::attempt(governor, subject, &self.context, name);
+        if let Ok(user) = &attempt.user {
+            let id = ObjectId::from_stored(user.id.as_str());
+            match has_purpose(governor.snapshot(), &id, &user.name, self.context.purpose.as_deref()) {
+                Ok(()) => self.context.on_behalf_of = Some(user.id.clone()),
+                Err(error) => attempt.user = Err(error),
+            }
+        }
+        attempt
+    }
+
+    /// The user on whose behalf it is asked: with the circumstances of who asks, without their roles.
+    #[must_use]
+    pub fn other(&self, governor: &Governor, subject: &Caller) -> Option<Caller> {
+        behalf::caller(&self.observing(governor, subject))
+    }
+
     /// A context in which tables can be decided under these circumstances; it reads no data.
     #[must_use]
     pub fn observing(&self, governor: &Governor, subject: &Caller) -> QueryContext {
@@ -121,8 +149,21 @@ pub(super) async fn simulate(inner: &Arc<Inner>, simulation: Simulation) -> Resu
     } = simulation;
     let published = Published::trying(draft);
     let governor = governor(inner, &published).await?;
-    let at = Circumstances::of(governor.snapshot(), &subject, &statement, now)?;
+    let mut at = Circumstances::of(governor.snapshot(), &subject, &statement, now)?;
     let attempts = Attempts::default();
+    if let Some(name) = &statement.on_behalf_of {
+        let attempt = at.act(&governor, &subject, name);
+        attempts.push(attempt.event);
+        if let Err(error) = attempt.user {
+            return Ok(Simulated {
+                governor,
+                context: at.context,
+                relations: Vec::new(),
+                plan: Err(error),
+                attempts: attempts.pending(),
+            });
+        }
+    }
     let parsed = parsed(inner, &statement).await;
     let cx = context(inner, &governor, &subject, &at, &statement);
     let named = parsed
@@ -130,8 +171,13 @@ pub(super) async fn simulate(inner: &Arc<Inner>, simulation: Simulation) -> Resu
         .map(|parsed| named(parsed, &statement, governor.snapshot()));
     let relations = named.unwrap_or_default().into_iter().map(|name| {
         let path = governor.snapshot().find_relation(&name);
-        let explanation = path.map(|path| explain(&cx, &path)).transpose()?;
-        Ok(SimulatedRelation { name, explanation })
+        let explanation = path.as_ref().map(|path| explain(&cx, path)).transpose()?;
+        let theirs = path.as_ref().map(|path| explain_other(&cx, path)).transpose()?;
+        Ok(SimulatedRelation {
+            name,
+            explanation,
+            theirs: theirs.flatten(),
+        })
     });
     let relations = relations.collect::<Result<Vec<_>>>()?;
     let plan = match parsed.and_then(|parsed| may_submit(&governor, &subject, &at).map(|()| parsed)) {
@@ -153,6 +199,53 @@ pub(super) async fn simulate(inner: &Arc<Inner>, simulation: Simulation) -> Resu
         plan,
         attempts: attempts.pending(),
     })
+}
+
+impl QueryService {
+    /// What the mappings mean of the filters that bind somebody on a table. Those over `known` tables are read as a statement of
+    /// theirs would read them, with the events that this is in the audit trail.
+    ///
+    /// # Errors
+    /// When nothing can be planned.
+    pub async fn explain_mappings(
+        &self,
+        governor: &Governor,
+        of: (&Caller, &Circumstances),
+        grant: RelationGrant,
+        known: BTreeSet<ObjectId>,
+    ) -> Result<(Vec<MappingExplanation>, Vec<AuditEvent>)> {
+        mappings(&self.inner, governor, of, grant, known).await
+    }
+}
+
+async fn mappings(
+    inner: &Arc<Inner>,
+    governor: &Governor,
+    (subject, at): (&Caller, &Circumstances),
+    grant: RelationGrant,
+    known: BTreeSet<ObjectId>,
+) -> Result<(Vec<MappingExplanation>, Vec<AuditEvent>)> {
+    let cx = Arc::new(context(inner, governor, subject, at, &SubmitRequest::default()));
+    if !mapping::is_mapped(&cx, &grant) {
+        return Ok(Default::default());
+    }
+    let turn = Arc::clone(&inner.planning)
+        .acquire_owned()
+        .await
+        .map_err(QueryError::internal)?;
+    let (handle, attempts) = (inner.engine_handle()?, Attempts::default());
+    let (inner, noted) = (Arc::clone(inner), attempts.clone());
+    let found = plan_thread::run(handle, move || async move {
+        let _turn = turn;
+        let planner = inner.planner();
+        let reading = Reading {
+            planner: &planner,
+            attempts: &noted,
+            asker: &cx.caller,
+        };
+        Ok(mapping::explained(&reading, &cx, &grant, &known).await)
+    });
+    Ok((found.await?, attempts.pending()))
 }
 
 /// The tables that a statement names.

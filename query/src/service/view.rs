@@ -11,11 +11,11 @@ use futures::{StreamExt, stream, stream::BoxStream};
 use lakegate_catalog::record::{Decisions, QueryFilter, QueryRecord, QueryState};
 use lakegate_policy::{Action, Verdict};
 
-use super::{Inner, QueryService};
+use super::{Inner, QueryService, fetched};
 use crate::{
     audit::Attempts,
     billing::Billing,
-    context::{Caller, QueryContext, request_context},
+    context::{Caller, request_context},
     decided,
     entities::{Governor, ObjectRef},
     error::{ErrorCode, QueryError, Result},
@@ -160,10 +160,11 @@ pub async fn confirm(
     record: &QueryRecord,
     decisions: Option<&Decisions>,
 ) -> Result<()> {
-    again(inner, caller, record, decisions).await.map(drop)
+    let cx = fetched::circumstances(inner, caller, record).await?;
+    fetched::decide(&cx, record, decisions)
 }
 
-/// As [`confirm`], and reads the mappings of row filters again: a row that left a mapping closes what it had opened.
+/// As [`confirm`], audited; reads the mappings of row filters again: a row that left a mapping closes what it had opened.
 async fn confirm_values(
     service: &QueryService,
     caller: &Caller,
@@ -171,7 +172,8 @@ async fn confirm_values(
     decisions: Option<&Decisions>,
 ) -> Result<()> {
     let inner = Arc::clone(&service.inner);
-    let cx = again(&inner, caller, record, decisions).await?;
+    let cx = fetched::circumstances(&inner, caller, record).await?;
+    fetched::confirm(&inner, &cx, record, decisions).await?;
     // Others than the submitter were confirmed to see all rows, whatever mappings say.
     let own = cx.caller.user.as_str() == record.principal_id;
     let Some(decisions) = decisions
@@ -199,26 +201,6 @@ async fn confirm_values(
         .await
         .map_err(|error| service.inner.audit_failed(error))?;
     read
-}
-
-async fn again(
-    inner: &Inner,
-    caller: &Caller,
-    record: &QueryRecord,
-    decisions: Option<&Decisions>,
-) -> Result<QueryContext> {
-    let snapshot = inner.store.confirmed_snapshot().await.map_err(crate::store_error)?;
-    let governor = inner.governor(snapshot)?;
-    let workgroup = governor.snapshot().find_workgroup(&record.workgroup);
-    let mut cx = QueryContext::clone(&*QueryContext::observing(&governor, caller));
-    cx.request.workgroup = workgroup.map(|group| group.id.as_str().to_owned()).unwrap_or_default();
-    cx.request.purpose = record.purpose.clone().or_else(|| caller.purpose.clone());
-    // Whoever else fetches the rows must see all of every table by right of their own.
-    let own = record.principal_id == caller.user.as_str();
-    let acting = record.on_behalf_of.as_ref().filter(|_| own);
-    cx.request.on_behalf_of = acting.map(|user| user.id.clone());
-    decided::confirm(&cx, &record.principal_id, decisions)?;
-    Ok(cx)
 }
 
 /// Rows of a finished query, decided again when they are asked for and while they are on their way.

@@ -1,5 +1,8 @@
 //! Which functions may a statement call? The engine's, without those that reach files, metadata or settings.
 
+#[cfg(test)]
+mod calls;
+
 use std::sync::Arc;
 
 use datafusion::execution::{SessionStateBuilder, SessionStateDefaults};

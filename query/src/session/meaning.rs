@@ -6,6 +6,7 @@ mod copies;
 mod floats;
 mod lifted;
 mod membership;
+mod once;
 pub(crate) mod only;
 mod subquery;
 mod typed;
@@ -20,6 +21,7 @@ pub fn before_types() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     vec![
         Arc::new(copies::NumberedCopies),
         Arc::new(subquery::Subqueries),
+        Arc::new(once::OneCall),
         Arc::new(typed::StandardTypes),
     ]
 }

@@ -166,7 +166,8 @@ impl ViewBody {
             let error = QueryError::internal("the body of a view gives other types than it did");
             return Err(exec::opaque(&self.view, error));
         }
-        Ok(Arc::new(ViewExec::new(self.view.clone(), schema, plan)))
+        let context = self.session.task_ctx();
+        Ok(Arc::new(ViewExec::new(self.view.clone(), schema, plan, context)))
     }
 }
 

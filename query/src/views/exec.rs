@@ -28,12 +28,19 @@ use crate::{
 pub(crate) struct ViewExec {
     view: TableName,
     body: Arc<dyn ExecutionPlan>,
+    /// What the body runs in: memory of its own, as no limit of the caller's may measure what the view hides.
+    context: Arc<TaskContext>,
     properties: Arc<PlanProperties>,
 }
 
 impl ViewExec {
     /// `schema`: that of the body, with the names and the nullability that the view declares.
-    pub(crate) fn new(view: TableName, schema: SchemaRef, body: Arc<dyn ExecutionPlan>) -> Self {
+    pub(crate) fn new(
+        view: TableName,
+        schema: SchemaRef,
+        body: Arc<dyn ExecutionPlan>,
+        context: Arc<TaskContext>,
+    ) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(schema),
             Partitioning::UnknownPartitioning(body.output_partitioning().partition_count()),
@@ -44,6 +51,7 @@ impl ViewExec {
         Self {
             view,
             body,
+            context,
             properties: Arc::new(properties),
         }
     }
@@ -94,7 +102,10 @@ impl ExecutionPlan for ViewExec {
         _: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match <[_; 1]>::try_from(children) {
-            Ok([body]) => Ok(Arc::new(Self::new(self.view.clone(), self.schema(), body))),
+            Ok([body]) => {
+                let context = Arc::clone(&self.context);
+                Ok(Arc::new(Self::new(self.view.clone(), self.schema(), body, context)))
+            }
             Err(_) => Err(DataFusionError::Internal("a view has one body".to_owned())),
         }
     }
@@ -103,10 +114,13 @@ impl ExecutionPlan for ViewExec {
         self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
     }
 
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+    fn execute(&self, partition: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let view = self.view.clone();
         let failed = move |error| DataFusionError::External(Box::new(opaque(&view, translate(error, Phase::Execute))));
-        let rows = self.body.execute(partition, context).map_err(&failed)?;
+        let rows = self
+            .body
+            .execute(partition, Arc::clone(&self.context))
+            .map_err(&failed)?;
         let (schema, output) = (self.schema(), self.schema());
         let rows = rows.map(move |batch| batch.and_then(|batch| dressed(batch, &output)).map_err(&failed));
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))

@@ -273,6 +273,7 @@ impl Lake {
                 rows: None,
                 result_bytes: u64::MAX,
                 memory_bytes: usize::MAX,
+                body_memory_bytes: usize::MAX,
                 spill_bytes: 0,
                 timeout: Duration::from_secs(120),
             },

@@ -238,14 +238,14 @@ fn a_list_is_what_deciding_each_table_gives() {
 #[test]
 fn a_fault_of_the_index_shows_in_lists() {
     let mut cx = context(&[DESCRIBE_ALL], |_, _, _| {});
-    for _ in 0..300 {
+    for _ in 0..1_050 {
         assert_eq!(listed(&cx).len(), 5);
     }
     assert!(!cx.decisions.soundness().is_lost(), "a sound index is never accused");
     let mut policies = entities::publish(&cx.snapshot).unwrap();
     policies.forget_in_index("p-0");
     (cx.policies, cx.decisions) = (Arc::new(policies), Arc::default());
-    for _ in 0..200 {
+    for _ in 0..600 {
         listed(&cx);
     }
     assert!(cx.decisions.soundness().is_lost());

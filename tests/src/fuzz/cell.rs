@@ -13,10 +13,14 @@ pub enum Type {
     Varchar,
     Boolean,
     Date,
+    /// `decimal(12,2)`
+    Decimal,
+    /// Microseconds, without a zone.
+    Timestamp,
 }
 
 /// A value; `Null` belongs to every type.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Cell {
     Null,
     /// Bigint and int.
@@ -26,6 +30,10 @@ pub enum Cell {
     Bool(bool),
     /// Days since 1970.
     Date(i32),
+    /// Hundredths.
+    Decimal(i64),
+    /// Microseconds since 1970.
+    Timestamp(i64),
 }
 
 const TEXTS: [&str; 10] = ["a", "A", "bb", "b%b", "ü", "a_c", "abcdefg", "12-34 x", "", "a.b@c"];
@@ -42,6 +50,16 @@ const DOUBLES: [f64; 9] = [
     f64::NAN,
     -0.0,
 ];
+const HUNDREDTHS: [i64; 7] = [0, 1, -1, 100, 250, 3_133_700, 999_999_999_999];
+const MOMENTS: [i64; 7] = [
+    0,
+    -1,
+    1,
+    1_577_836_800_000_000,
+    1_577_836_799_999_999,
+    1_582_977_600_500_000,
+    4_102_444_800_000_000,
+];
 const DAYS: [i32; 7] = [0, -1, 18_262, 18_263, 18_321, 18_627, 2_932_896];
 
 impl Type {
@@ -54,6 +72,18 @@ impl Type {
         Self::Date,
     ];
 
+    /// Those whose governed answers the plain engine gives in the same words, and the others.
+    pub const GOVERNED: [Self; 8] = [
+        Self::Bigint,
+        Self::Int,
+        Self::Double,
+        Self::Varchar,
+        Self::Boolean,
+        Self::Date,
+        Self::Decimal,
+        Self::Timestamp,
+    ];
+
     /// A value of the domain.
     pub fn value(self, rng: &mut StdRng) -> Cell {
         match self {
@@ -63,6 +93,8 @@ impl Type {
             Self::Varchar => Cell::Text(TEXTS[rng.random_range(0..TEXTS.len())].to_owned()),
             Self::Boolean => Cell::Bool(rng.random_bool(0.5)),
             Self::Date => Cell::Date(DAYS[rng.random_range(0..DAYS.len())]),
+            Self::Decimal => Cell::Decimal(HUNDREDTHS[rng.random_range(0..HUNDREDTHS.len())]),
+            Self::Timestamp => Cell::Timestamp(MOMENTS[rng.random_range(0..MOMENTS.len())]),
         }
     }
 
@@ -87,6 +119,8 @@ impl fmt::Display for Type {
             Self::Varchar => "varchar",
             Self::Boolean => "boolean",
             Self::Date => "date",
+            Self::Decimal => "decimal(12,2)",
+            Self::Timestamp => "timestamp(6)",
         })
     }
 }
@@ -102,6 +136,14 @@ impl Cell {
             Self::Text(text) => format!("'{}'", text.replace('\'', "''")),
             Self::Bool(value) => value.to_string().to_uppercase(),
             Self::Date(days) => format!("DATE '{}'", date(*days)),
+            Self::Decimal(number) => {
+                let sign = if *number < 0 { "-" } else { "" };
+                let digits = number.unsigned_abs();
+                format!("{sign}{}.{:02}", digits / 100, digits % 100)
+            }
+            Self::Timestamp(micros) => {
+                format!("TIMESTAMP '{}'", moment(*micros).format("%Y-%m-%d %H:%M:%S%.6f"))
+            }
         }
     }
 
@@ -115,6 +157,7 @@ impl Cell {
             (Self::Text(one), Self::Text(two)) => one.cmp(two),
             (Self::Bool(one), Self::Bool(two)) => one.cmp(two),
             (Self::Date(one), Self::Date(two)) => one.cmp(two),
+            (Self::Decimal(one), Self::Decimal(two)) | (Self::Timestamp(one), Self::Timestamp(two)) => one.cmp(two),
             other => panic!("{other:?}"),
         }
     }
@@ -123,6 +166,13 @@ impl Cell {
 /// The day of a number of days since 1970.
 pub fn date(days: i32) -> chrono::NaiveDate {
     chrono::NaiveDate::from_ymd_opt(1970, 1, 1).expect("a day") + chrono::Duration::days(i64::from(days))
+}
+
+/// The moment of a number of microseconds since 1970.
+pub fn moment(micros: i64) -> chrono::NaiveDateTime {
+    chrono::DateTime::from_timestamp_micros(micros)
+        .expect("a moment")
+        .naive_utc()
 }
 
 /// Days since 1970 of a day.

@@ -4,7 +4,7 @@ use chrono::Datelike;
 use rand::{Rng, rngs::StdRng};
 
 use super::{
-    cell::{Cell, Type, date},
+    cell::{Cell, Type, date, moment},
     data::Column,
 };
 
@@ -20,6 +20,8 @@ pub enum Condition {
     In(Value, bool, Vec<Cell>),
     /// `IN principal.tag('dept')`, whose values are `a`, `bb` and `ü`.
     InTag(Value, bool),
+    /// `IN (SELECT column FROM mapping WHERE user_id = principal.name)`, and what that finds; `None`: its publisher may not read it.
+    InMapping(Value, &'static str, Option<Vec<Cell>>),
     Like(Value, bool, String, Option<char>),
     IsNull(Value, bool),
     IsBool(Value, bool, bool),
@@ -30,6 +32,8 @@ pub enum Condition {
 pub enum Value {
     Column(usize, String),
     Literal(Cell),
+    /// An attribute of principal or context, and what it is.
+    Attribute(&'static str, Cell),
     /// Operator, and the type that may overflow.
     Arithmetic(Box<Self>, char, Box<Self>, Type),
     Call(&'static str, Vec<Self>),
@@ -128,7 +132,7 @@ impl Condition {
                     Value::Literal(kind.literal(rng)),
                 ),
             },
-            Type::Date => {
+            Type::Date | Type::Timestamp => {
                 let name = ["year", "month", "day"][rng.random_range(0..3)];
                 Self::Compare(
                     Value::Call(name, vec![column]),
@@ -136,7 +140,9 @@ impl Condition {
                     number([1, 12, 31, 1970, 2020][rng.random_range(0..5)]),
                 )
             }
-            Type::Double | Type::Boolean => Self::Compare(column, operator, Value::Literal(kind.literal(rng))),
+            Type::Double | Type::Boolean | Type::Decimal => {
+                Self::Compare(column, operator, Value::Literal(kind.literal(rng)))
+            }
         }
     }
 
@@ -166,6 +172,10 @@ impl Condition {
             ),
             Self::In(value, negated, cells) => format!("{} {}IN ({})", value.sql(), not(negated), list(cells)),
             Self::InTag(value, negated) => format!("{} {}IN principal.tag('dept')", value.sql(), not(negated)),
+            Self::InMapping(value, column, _) => format!(
+                "{} IN (SELECT {column} FROM MAPPING WHERE user_id = principal.name)",
+                value.sql()
+            ),
             Self::Like(value, negated, pattern, escape) => {
                 let escape = escape.map_or_else(String::new, |escape| format!(" ESCAPE '{escape}'"));
                 format!("{} {}LIKE '{pattern}'{escape}", value.sql(), not(negated))
@@ -186,7 +196,7 @@ impl Condition {
         match self {
             Self::And(parts) | Self::Or(parts) => parts.iter().all(Self::is_plain),
             Self::Not(inner) => inner.is_plain(),
-            Self::InTag(..) => false,
+            Self::InTag(..) | Self::InMapping(..) | Self::Compare(_, _, Value::Attribute(..)) => false,
             Self::Compare(Value::Arithmetic(..) | Value::Call("year" | "month" | "day", _), ..) => false,
             Self::Compare(Value::Call("substr", arguments), ..) => {
                 !matches!(arguments.last(), Some(Value::Literal(Cell::Int(0))))
@@ -196,14 +206,14 @@ impl Condition {
         }
     }
 
-    /// TRUE, FALSE, or `None` for NULL.
-    pub fn truth(&self, row: &[Cell]) -> Result<Option<bool>, Broken> {
+    /// TRUE, FALSE, or `None` for NULL, for somebody with these values of `dept`; `None`: without the attribute.
+    pub fn truth(&self, row: &[Cell], tags: Option<&[&str]>) -> Result<Option<bool>, Broken> {
         let negate = |truth: Option<bool>, negated: bool| truth.map(|truth| truth != negated);
         Ok(match self {
             Self::And(parts) => {
                 let truths = parts
                     .iter()
-                    .map(|part| part.truth(row))
+                    .map(|part| part.truth(row, tags))
                     .collect::<Result<Vec<_>, _>>()?;
                 if truths.contains(&Some(false)) {
                     Some(false)
@@ -216,7 +226,7 @@ impl Condition {
             Self::Or(parts) => {
                 let truths = parts
                     .iter()
-                    .map(|part| part.truth(row))
+                    .map(|part| part.truth(row, tags))
                     .collect::<Result<Vec<_>, _>>()?;
                 if truths.contains(&Some(true)) {
                     Some(true)
@@ -226,7 +236,7 @@ impl Condition {
                     Some(false)
                 }
             }
-            Self::Not(inner) => inner.truth(row)?.map(|truth| !truth),
+            Self::Not(inner) => inner.truth(row, tags)?.map(|truth| !truth),
             Self::Constant(value) => Some(*value),
             Self::Compare(left, operator, right) => compare(&left.of(row)?, operator, &right.of(row)?),
             Self::Between(value, negated, low, high) => {
@@ -242,10 +252,16 @@ impl Condition {
                 let found = cells.iter().any(|cell| compare(&value, "=", cell) == Some(true));
                 negate(if matches!(value, Cell::Null) { None } else { Some(found) }, *negated)
             }
-            Self::InTag(value, negated) => match value.of(row)? {
-                Cell::Text(text) => Some(TAG.contains(&text.as_str()) != *negated),
+            Self::InTag(value, negated) => match (value.of(row)?, tags) {
+                (_, None) => return Err(Broken),
+                (Cell::Text(text), Some(tags)) => Some(tags.contains(&text.as_str()) != *negated),
                 _ => None,
             },
+            Self::InMapping(value, _, found) => {
+                let (value, found) = (value.of(row)?, found.as_ref().ok_or(Broken)?);
+                let is = |cell: &Cell| compare(&value, "=", cell) == Some(true);
+                (!matches!(value, Cell::Null)).then(|| found.iter().any(is))
+            }
             Self::Like(value, negated, pattern, escape) => match value.of(row)? {
                 Cell::Text(text) => {
                     let letters: Vec<char> = text.chars().collect();
@@ -261,9 +277,39 @@ impl Condition {
         })
     }
 
+    /// As it reads for somebody of this name, of whom the mapping's columns say this.
+    pub fn for_reader(&self, name: &str, mapping: &dyn Fn(&str) -> Vec<Cell>) -> Self {
+        let each = |parts: &[Self]| parts.iter().map(|part| part.for_reader(name, mapping)).collect();
+        match self {
+            Self::And(parts) => Self::And(each(parts)),
+            Self::Or(parts) => Self::Or(each(parts)),
+            Self::Not(inner) => Self::Not(Box::new(inner.for_reader(name, mapping))),
+            Self::Compare(value, operator, Value::Attribute("principal.name", _)) => {
+                let own = Value::Attribute("principal.name", Cell::Text(name.to_owned()));
+                Self::Compare(value.clone(), operator, own)
+            }
+            Self::InMapping(value, column, Some(_)) => Self::InMapping(value.clone(), column, Some(mapping(column))),
+            other => other.clone(),
+        }
+    }
+
+    /// Whether it reads the mapping.
+    pub fn is_mapped(&self) -> bool {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::is_mapped),
+            Self::InMapping(..) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether a row satisfies it, for somebody with these values of `dept`.
+    pub fn is_true_for(&self, row: &[Cell], tags: Option<&[&str]>) -> bool {
+        matches!(self.truth(row, tags), Ok(Some(true)))
+    }
+
     /// Whether a row satisfies it.
     pub fn is_true(&self, row: &[Cell]) -> bool {
-        matches!(self.truth(row), Ok(Some(true)))
+        matches!(self.truth(row, Some(&TAG)), Ok(Some(true)))
     }
 }
 
@@ -272,6 +318,7 @@ impl Value {
         match self {
             Self::Column(_, name) => name.clone(),
             Self::Literal(cell) => cell.sql(),
+            Self::Attribute(name, _) => (*name).to_owned(),
             Self::Arithmetic(left, sign, right, _) => format!("{} {sign} {}", left.sql(), right.sql()),
             Self::Call(name, arguments) => {
                 format!(
@@ -285,7 +332,7 @@ impl Value {
     fn of(&self, row: &[Cell]) -> Result<Cell, Broken> {
         match self {
             Self::Column(index, _) => Ok(row[*index].clone()),
-            Self::Literal(cell) => Ok(cell.clone()),
+            Self::Literal(cell) | Self::Attribute(_, cell) => Ok(cell.clone()),
             Self::Arithmetic(left, sign, right, kind) => {
                 let (Cell::Int(one), Cell::Int(two)) = (left.of(row)?, right.of(row)?) else {
                     return Ok(Cell::Null);
@@ -327,6 +374,9 @@ fn call(name: &str, arguments: &[Cell]) -> Cell {
         ("year", [Cell::Date(days)]) => Cell::Int(i64::from(date(*days).year())),
         ("month", [Cell::Date(days)]) => Cell::Int(i64::from(date(*days).month())),
         ("day", [Cell::Date(days)]) => Cell::Int(i64::from(date(*days).day())),
+        ("year", [Cell::Timestamp(micros)]) => Cell::Int(i64::from(moment(*micros).year())),
+        ("month", [Cell::Timestamp(micros)]) => Cell::Int(i64::from(moment(*micros).month())),
+        ("day", [Cell::Timestamp(micros)]) => Cell::Int(i64::from(moment(*micros).day())),
         _ => Cell::Null,
     }
 }

@@ -4,20 +4,53 @@ use std::{fmt, sync::Arc};
 
 use arrow::{
     array::{
-        ArrayRef, BooleanArray, Date32Array, Float64Array, Int32Array, Int64Array, RecordBatch, RecordBatchOptions,
-        StringArray,
+        Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int32Array, Int64Array, RecordBatch,
+        RecordBatchOptions, StringArray, StructArray, TimestampMicrosecondArray,
     },
-    datatypes::{DataType, Field, Schema},
+    datatypes::{DataType, Field, FieldRef, Schema, TimeUnit},
+    util::display::{ArrayFormatter, FormatOptions},
 };
 use rand::{Rng, rngs::StdRng};
 
 use super::cell::{Cell, Type};
 use crate::{files, world::World};
 
+/// A column, or a field of a column that is a struct: `s.x`. Fields of one struct stand side by side.
 #[derive(Clone, Debug)]
 pub struct Column {
     pub name: String,
     pub data_type: Type,
+}
+
+impl Column {
+    /// Name of the struct and of the field.
+    pub fn field(&self) -> Option<(&str, &str)> {
+        self.name.split_once('.')
+    }
+
+    /// Name of the column that holds it.
+    pub fn top(&self) -> &str {
+        self.field().map_or(&self.name, |(top, _)| top)
+    }
+}
+
+/// Columns as they are stored: each with its fields, or alone.
+fn stored(columns: &[Column]) -> impl Iterator<Item = &[Column]> {
+    columns.chunk_by(|one, two| one.field().is_some() && one.top() == two.top())
+}
+
+/// A column as the lake's file declares it.
+pub fn declared(columns: &[Column]) -> String {
+    let fields: Vec<String> = columns
+        .iter()
+        .filter_map(|column| Some(format!("{}: {}", column.field()?.1, column.data_type)))
+        .collect();
+    let data_type = if fields.is_empty() {
+        columns[0].data_type.to_string()
+    } else {
+        format!("struct<{}>", fields.join(", "))
+    };
+    format!("{{name: {}, type: \"{data_type}\"}}", columns[0].top())
 }
 
 /// A table; its last column may be the partition's.
@@ -65,7 +98,7 @@ impl Table {
     }
 
     /// `plain`: what text and folder names can hold.
-    fn cell(rng: &mut StdRng, column: &Column, plain: bool) -> Cell {
+    pub fn cell(rng: &mut StdRng, column: &Column, plain: bool) -> Cell {
         if rng.random_bool(0.2) {
             return Cell::Null;
         }
@@ -78,6 +111,11 @@ impl Table {
 
     /// Writes the rows, some to each file.
     pub fn write(&self, world: &World, rng: &mut StdRng) {
+        self.write_to(world, "data/t", rng);
+    }
+
+    /// As [`Table::write`], below another folder.
+    pub fn write_to(&self, world: &World, parent: &str, rng: &mut StdRng) {
         let width = self.columns.len() - usize::from(self.partitioned);
         let mut files: Vec<(String, Vec<Vec<Cell>>)> = Vec::new();
         for row in &self.rows {
@@ -95,16 +133,16 @@ impl Table {
         }
         std::fs::create_dir_all(
             world
-                .path(&format!("data/t/{}/x", self.name))
+                .path(&format!("{parent}/{}/x", self.name))
                 .parent()
                 .expect("a folder"),
         )
         .expect("the folder");
         for (file, rows) in files {
             let batch = batch(&self.columns[..width], &rows);
-            let path = |extension: &str| world.path(&format!("data/t/{}/{file}.{extension}", self.name));
+            let path = |extension: &str| world.path(&format!("{parent}/{}/{file}.{extension}", self.name));
             if self.csv {
-                files::text(&path("csv"), &files::csv_text(&batch));
+                files::text(&path("csv"), &files::csv_text(&texts(&batch, &rows)));
             } else {
                 files::write_parquet(&path("parquet"), &batch, rng.random_range(1..6));
             }
@@ -113,9 +151,8 @@ impl Table {
 
     /// Lines of the lake file.
     pub fn declaration(&self) -> String {
-        let column = |column: &Column| format!("{{name: {}, type: {}}}", column.name, column.data_type);
         let width = self.columns.len() - usize::from(self.partitioned);
-        let columns: Vec<String> = self.columns[..width].iter().map(column).collect();
+        let columns: Vec<String> = stored(&self.columns[..width]).map(declared).collect();
         let format = if self.csv { "csv" } else { "parquet" };
         let mut text = format!(
             "    format: {format}\n    location: \"{}/\"\n    columns: [{}]\n",
@@ -125,7 +162,7 @@ impl Table {
         if self.partitioned {
             text.push_str(&format!(
                 "    partitioned_by: [{}]\n    partitions: hive\n",
-                column(&self.columns[width])
+                declared(&self.columns[width..])
             ));
         }
         text
@@ -164,13 +201,47 @@ fn folder(cell: &Cell) -> String {
 fn batch(columns: &[Column], rows: &[Vec<Cell>]) -> RecordBatch {
     let mut fields = Vec::new();
     let mut arrays: Vec<ArrayRef> = Vec::new();
-    for (index, column) in columns.iter().enumerate() {
-        let (data_type, array) = array(column.data_type, rows.iter().map(|row| &row[index]));
-        fields.push(Field::new(&column.name, data_type, true));
-        arrays.push(array);
+    let mut index = 0;
+    for own in stored(columns) {
+        let mut parts: Vec<(FieldRef, ArrayRef)> = Vec::new();
+        for column in own {
+            let (data_type, array) = array(column.data_type, rows.iter().map(|row| &row[index]));
+            let name = column.field().map_or(column.name.as_str(), |(_, field)| field);
+            parts.push((Arc::new(Field::new(name, data_type, true)), array));
+            index += 1;
+        }
+        if own[0].field().is_some() {
+            // Never NULL itself: its fields may be.
+            let (names, values): (Vec<FieldRef>, Vec<ArrayRef>) = parts.into_iter().unzip();
+            let array = StructArray::try_new_with_length(names.into(), values, None, rows.len()).expect("a struct");
+            fields.push(Arc::new(Field::new(own[0].top(), array.data_type().clone(), true)));
+            arrays.push(Arc::new(array));
+        } else {
+            let (field, array) = parts.remove(0);
+            fields.push(field);
+            arrays.push(array);
+        }
     }
     let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
     RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options).expect("a batch")
+}
+
+/// The same as texts; what has no value of its column's type stands there as it is.
+fn texts(batch: &RecordBatch, rows: &[Vec<Cell>]) -> RecordBatch {
+    let options = FormatOptions::new();
+    let columns = batch.columns().iter().enumerate().map(|(at, array)| {
+        let formatter = ArrayFormatter::try_new(array, &options).expect("a type that can be shown");
+        let text = |row: usize| match &rows[row][at] {
+            Cell::Text(text) => Some(text.clone()),
+            _ => array.is_valid(row).then(|| formatter.value(row).to_string()),
+        };
+        Arc::new((0..rows.len()).map(text).collect::<StringArray>()) as ArrayRef
+    });
+    let fields = batch.schema_ref().fields().iter();
+    let fields: Vec<Field> = fields
+        .map(|field| Field::new(field.name(), DataType::Utf8, true))
+        .collect();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.collect()).expect("a batch")
 }
 
 fn array<'a>(data_type: Type, cells: impl Iterator<Item = &'a Cell>) -> (DataType, ArrayRef) {
@@ -216,6 +287,29 @@ fn array<'a>(data_type: Type, cells: impl Iterator<Item = &'a Cell>) -> (DataTyp
                 }
             };
             (DataType::Boolean, Arc::new(BooleanArray::from_iter(cells.map(truth))))
+        }
+        Type::Decimal => {
+            let hundredths = |cell: &Cell| {
+                if let Cell::Decimal(number) = cell {
+                    Some(i128::from(*number))
+                } else {
+                    None
+                }
+            };
+            let array = Decimal128Array::from_iter(cells.map(hundredths));
+            let array = array.with_precision_and_scale(12, 2).expect("a decimal");
+            (DataType::Decimal128(12, 2), Arc::new(array))
+        }
+        Type::Timestamp => {
+            let micros = |cell: &Cell| {
+                if let Cell::Timestamp(micros) = cell {
+                    Some(*micros)
+                } else {
+                    None
+                }
+            };
+            let array = TimestampMicrosecondArray::from_iter(cells.map(micros));
+            (DataType::Timestamp(TimeUnit::Microsecond, None), Arc::new(array))
         }
         Type::Date => {
             let days = |cell: &Cell| if let Cell::Date(days) = cell { Some(*days) } else { None };

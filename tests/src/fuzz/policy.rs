@@ -6,7 +6,7 @@ use chrono::Datelike;
 use rand::{Rng, rngs::StdRng, seq::SliceRandom};
 
 use super::{
-    cell::{Cell, Type, date, days},
+    cell::{Cell, Type, date, days, moment},
     condition::Condition,
     data::Table,
 };
@@ -65,9 +65,12 @@ impl Policy {
             .collect();
         let mut masks = Vec::new();
         for (column, described) in table.columns.iter().enumerate() {
-            for rank in 0..rng.random_range(0..3) {
-                let functions = functions(described.data_type);
-                let function = functions[rng.random_range(0..functions.len())];
+            let functions = functions(described.data_type);
+            let drawn = (0..rng.random_range(0..3)).map(|_| rng.random_range(0..functions.len()));
+            let mut drawn: Vec<usize> = drawn.collect();
+            // What shows more has the lower rank: anything else is not published.
+            drawn.sort_unstable();
+            for (rank, function) in drawn.into_iter().map(|drawn| functions[drawn]).enumerate() {
                 masks.push(Mask {
                     column,
                     function,
@@ -223,26 +226,28 @@ impl Policy {
     }
 }
 
-fn functions(data_type: Type) -> &'static [&'static str] {
+pub(crate) fn functions(data_type: Type) -> &'static [&'static str] {
     match data_type {
         Type::Varchar => &[
-            "mask-alphanum",
             "show-first-4",
             "show-last-4",
+            "mask-alphanum",
             "mask-to-fixed-value",
             "replace-with-null",
         ],
-        Type::Date => &[
-            "truncate-to-year",
+        Type::Date | Type::Timestamp => &[
             "truncate-to-month",
+            "truncate-to-year",
             "mask-to-fixed-value",
             "replace-with-null",
         ],
-        Type::Bigint | Type::Int | Type::Double | Type::Boolean => &["mask-to-fixed-value", "replace-with-null"],
+        Type::Bigint | Type::Int | Type::Double | Type::Boolean | Type::Decimal => {
+            &["mask-to-fixed-value", "replace-with-null"]
+        }
     }
 }
 
-fn masked_cell(function: &str, cell: &Cell, data_type: Type) -> Cell {
+pub(crate) fn masked_cell(function: &str, cell: &Cell, data_type: Type) -> Cell {
     match (function, cell) {
         ("mask-to-fixed-value", _) => match data_type {
             Type::Bigint | Type::Int => Cell::Int(0),
@@ -250,6 +255,8 @@ fn masked_cell(function: &str, cell: &Cell, data_type: Type) -> Cell {
             Type::Varchar => Cell::Text("XXXXXXXX".to_owned()),
             Type::Boolean => Cell::Bool(false),
             Type::Date => Cell::Date(0),
+            Type::Decimal => Cell::Decimal(0),
+            Type::Timestamp => Cell::Timestamp(0),
         },
         ("replace-with-null", _) | (_, Cell::Null) => Cell::Null,
         ("truncate-to-year", Cell::Date(number)) => Cell::Date(days(
@@ -259,12 +266,21 @@ fn masked_cell(function: &str, cell: &Cell, data_type: Type) -> Cell {
                 .expect("a day"),
         )),
         ("truncate-to-month", Cell::Date(number)) => Cell::Date(days(date(*number).with_day(1).expect("a day"))),
+        ("truncate-to-year" | "truncate-to-month", Cell::Timestamp(micros)) => {
+            let day = moment(*micros).date().with_day(1).expect("a day");
+            let day = if function == "truncate-to-year" {
+                day.with_month(1).expect("a day")
+            } else {
+                day
+            };
+            Cell::Timestamp(i64::from(days(day)) * 86_400_000_000)
+        }
         (function, Cell::Text(text)) => Cell::Text(masked_text(function, text)),
         other => panic!("{other:?}"),
     }
 }
 
-fn masked_text(function: &str, text: &str) -> String {
+pub(crate) fn masked_text(function: &str, text: &str) -> String {
     let length = text.chars().count();
     let hide = |letter: char| match letter {
         digit if digit.is_ascii_digit() => 'n',

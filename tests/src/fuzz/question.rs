@@ -49,7 +49,7 @@ pub fn random(rng: &mut StdRng, tables: &[&Table]) -> Question {
     }
 }
 
-fn condition(rng: &mut StdRng, columns: &[Column]) -> String {
+pub(crate) fn condition(rng: &mut StdRng, columns: &[Column]) -> String {
     loop {
         let condition = Condition::random(rng, columns, 2);
         if condition.is_plain() {
@@ -58,7 +58,7 @@ fn condition(rng: &mut StdRng, columns: &[Column]) -> String {
     }
 }
 
-pub(super) fn where_clause(rng: &mut StdRng, columns: &[Column]) -> String {
+pub(crate) fn where_clause(rng: &mut StdRng, columns: &[Column]) -> String {
     if rng.random_bool(0.3) {
         String::new()
     } else {
@@ -76,7 +76,7 @@ fn qualified(alias: &str, columns: &[Column]) -> Vec<Column> {
         .collect()
 }
 
-pub(super) fn pick<'a>(rng: &mut StdRng, columns: &'a [Column]) -> &'a Column {
+pub(crate) fn pick<'a>(rng: &mut StdRng, columns: &'a [Column]) -> &'a Column {
     &columns[rng.random_range(0..columns.len())]
 }
 
@@ -299,7 +299,8 @@ fn fallible(rng: &mut StdRng, table: &Table) -> String {
         // Whole before the cast: the gateway rounds, the plain engine cuts.
         Type::Double => format!("CAST(floor({name}) AS bigint)"),
         Type::Boolean => format!("1 / CAST({name} AS int)"),
-        Type::Date => format!("CAST({name} AS varchar)"),
+        Type::Date | Type::Timestamp => format!("CAST({name} AS varchar)"),
+        Type::Decimal => format!("CAST({name} AS tinyint)"),
     };
     match rng.random_range(0..3) {
         0 => format!("SELECT {expression} AS e FROM {}", table.name),

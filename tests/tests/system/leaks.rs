@@ -1,4 +1,4 @@
-//! What does each principal of the fixture see, to the cell? (governance.md §9.4 A–C, I3; the other half is `interference`.)
+//! What does each principal of the fixture see, to the cell? (governance.md §9.4 A–C, I3; the other half is `tests/governance`.)
 
 use lakegate_query::error::ErrorCode;
 use lakegate_tests::{
@@ -319,7 +319,7 @@ async fn of_two_masks_the_lower_rank_applies() {
         format!(
             "lake: ranks\nusers:\n  eve: {{}}\ntables:\n  lake.sales.ranked: {{format: parquet, location: \"orders/\", columns: \
              [{{name: id, type: bigint}}, {{name: ssn, type: varchar}}], filters: {{some: {{where: \"id < 4\", columns: [id]}}}}, \
-             masks: {{ssn: {{aa: {{func: show-first-4, rank: {first}}}, zz: {{func: mask-to-fixed-value, rank: {second}}}}}}}}}\n\
+             masks: {{ssn: {{aa: {{func: show-first-4, rank: {first}}}, zz: {{func: show-last-4, rank: {second}}}}}}}}}\n\
              grants:\n  - {{to: \"user:eve\", privileges: [select-filtered], resource: \"filter:lake.sales.ranked/some\"}}\n\
              \u{20} - {{to: \"user:eve\", privileges: [select-masked], resource: \"mask:lake.sales.ranked.ssn/aa\"}}\n\
              \u{20} - {{to: \"user:eve\", privileges: [select-masked], resource: \"mask:lake.sales.ranked.ssn/zz\"}}\n"
@@ -333,10 +333,21 @@ async fn of_two_masks_the_lower_rank_applies() {
     world.apply(&masks(20, 10), "").await;
     assert_eq!(
         world.rows("eve", "SELECT ssn FROM ranked WHERE id = 1").await,
-        ["XXXXXXXX"]
+        ["nnn-nn-3333"]
     );
     let refused = world.try_apply(&masks(10, 10), "").await.unwrap_err();
     assert!(refused.to_string().contains("rank"), "{refused}");
+    // P5: a second mask never takes away what the first one shows.
+    let inverted = masks(20, 10).replace("show-last-4", "mask-alphanum");
+    let refused = world.try_apply(&inverted, "").await.unwrap_err();
+    let told = "mask `zz` of `lake.sales.ranked.ssn` shows less than `aa` and has the lower rank";
+    assert!(refused.to_string().contains(told), "{refused}");
+    assert!(
+        world
+            .try_apply(&masks(10, 20).replace("show-last-4", "mask-alphanum"), "")
+            .await
+            .is_ok()
+    );
 }
 
 /// H2: a hash that is local to the statement differs between statements and not within one.

@@ -335,7 +335,7 @@ async fn a_statement_is_decided_again_when_it_gets_its_slot() {
     }
 }
 
-async fn fetched(world: &World, caller: &Caller, id: &str) -> Result<usize, ErrorCode> {
+pub(crate) async fn fetched(world: &World, caller: &Caller, id: &str) -> Result<usize, ErrorCode> {
     let mut result = world
         .queries
         .results(caller, id, 0, None)
@@ -414,7 +414,7 @@ async fn results_of_others_need_the_right_to_all_of_their_tables() {
 }
 
 /// A moment that is near, as text of a lake.
-fn soon(milliseconds: i64) -> String {
+pub(crate) fn soon(milliseconds: i64) -> String {
     let end = Utc::now() + chrono::Duration::milliseconds(milliseconds);
     end.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }

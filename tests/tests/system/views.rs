@@ -12,6 +12,7 @@ mod barrier;
 mod definer;
 mod ending;
 mod invoker;
+mod limits;
 mod making;
 mod metadata;
 

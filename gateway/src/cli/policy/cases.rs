@@ -31,6 +31,7 @@ pub struct Case {
     #[serde(default)]
     pub name: Option<String>,
     pub principal: String,
+    on_behalf_of: Option<String>,
     #[serde(default)]
     roles: Vec<String>,
     #[serde(default)]
@@ -115,6 +116,7 @@ impl Case {
     pub fn question(&self, policies: Option<String>) -> SimulatePolicies {
         SimulatePolicies {
             principal: self.principal.clone(),
+            on_behalf_of: self.on_behalf_of.clone(),
             roles: self.roles.clone(),
             context: self.context.clone(),
             action: self.action.clone(),

@@ -24,6 +24,9 @@ pub struct Explain {
     /// Whose access [default: your own]; somebody else's needs `SimulateAs`
     #[arg(long = "as", value_name = "USER")]
     principal: Option<String>,
+    /// As if they acted on behalf of this user
+    #[arg(long, value_name = "USER")]
+    on_behalf_of: Option<String>,
     /// What they would do, as policies (`SelectMasked`) or grants (`select-masked`) name it [default: Select]
     #[arg(long, value_name = "ACTION")]
     action: Option<String>,
@@ -44,6 +47,7 @@ async fn explain(command: Explain, environment: &Environment) -> Result<()> {
     let client = command.actor.server().target(environment)?.client;
     let question = ExplainPolicies {
         principal: command.principal,
+        on_behalf_of: command.on_behalf_of,
         action: command.action,
         resource: command.resource,
     };

@@ -4,6 +4,7 @@ use std::{fs, path::PathBuf};
 
 use cedar_policy_formatter::{Config, policies_str_to_pretty};
 use clap::Args;
+use lakegate_policy::check_size;
 
 use super::texts::CedarTexts;
 use crate::cli::{
@@ -39,6 +40,11 @@ fn format(command: &Format) -> Result<Exit> {
     let texts = CedarTexts::read(&command.paths)?;
     let (mut differ, mut wrong) = (false, false);
     for (name, text) in &texts.files {
+        if let Err(problem) = check_size(text) {
+            tell(format!("{name}: {problem}; {}", problem.remedy));
+            wrong = true;
+            continue;
+        }
         let Ok(pretty) = policies_str_to_pretty(text, &config) else {
             tell(format!("{name}: this is no Cedar: `lakegate policy validate` says why"));
             wrong = true;

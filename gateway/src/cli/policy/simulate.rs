@@ -26,6 +26,9 @@ pub struct Simulate {
     /// Who
     #[arg(long = "as", value_name = "USER")]
     principal: String,
+    /// On behalf of this user
+    #[arg(long, value_name = "USER")]
+    on_behalf_of: Option<String>,
     /// A query, instead of a resource: it is planned and not run
     #[arg(short = 'e', long = "sql", value_name = "SQL")]
     sql: Option<String>,
@@ -98,6 +101,7 @@ async fn simulate(command: Simulate, environment: &Environment) -> Result<()> {
     let at = command.context;
     let question = SimulatePolicies {
         principal: command.principal,
+        on_behalf_of: command.on_behalf_of,
         roles: at.roles,
         context: SimulatedContext {
             now: at.now,

@@ -1,7 +1,9 @@
 //! How is a decision told to people? One line per fact, the reason behind it, the condition that failed below.
 
 use lakegate_openapi::{
-    policy_explanation::{ColumnExplanation, FilterExplanation, PolicyExplanation, PolicyReason, RelationExplanation},
+    policy_explanation::{
+        ColumnExplanation, FilterExplanation, MappingExplanation, PolicyExplanation, PolicyReason, RelationExplanation,
+    },
     policy_simulation::PolicySimulation,
 };
 
@@ -10,7 +12,12 @@ use crate::cli::grid::printable;
 /// A decision with its reasons.
 pub fn explanation(told: &PolicyExplanation) -> Vec<String> {
     let may = if told.decision == "allow" { "may" } else { "may not" };
-    let mut lines = vec![format!("{} {may} {} {}", told.principal, told.action, told.resource)];
+    let acting = told.on_behalf_of.as_ref().map(|name| format!(" on behalf of {name}"));
+    let acting = acting.unwrap_or_default();
+    let mut lines = vec![format!(
+        "{} {may} {} {}{acting}",
+        told.principal, told.action, told.resource
+    )];
     if !told.roles.is_empty() {
         lines.push(format!("  roles: {}", told.roles.join(", ")));
     }
@@ -35,6 +42,10 @@ pub fn explanation(told: &PolicyExplanation) -> Vec<String> {
     );
     if let Some(one) = &told.relation {
         relation(&mut lines, one);
+    }
+    if let Some(theirs) = &told.theirs {
+        lines.push("for whom it is:".to_owned());
+        lines.extend(explanation(theirs).into_iter().map(|line| format!("  {line}")));
     }
     lines.iter().map(|line| printable(line)).collect()
 }
@@ -78,6 +89,7 @@ fn relation(lines: &mut Vec<String>, told: &RelationExplanation) {
     lines.push(format!("rows: {}", told.rows));
     for filter in &told.filters {
         lines.push(format!("  {} {}: {}", filter.name, effect(filter), filter.condition));
+        filter.mappings.iter().for_each(|one| lines.push(mapping(one)));
         filter
             .reasons
             .iter()
@@ -114,6 +126,27 @@ fn relation(lines: &mut Vec<String>, told: &RelationExplanation) {
             near.for_each(|one| reason(lines, "    ", &format!("nearly {} by", mask.func), one));
         }
     }
+}
+
+fn mapping(told: &MappingExplanation) -> String {
+    let reader = told.read_as.as_deref().unwrap_or("nobody any more");
+    let gives = match (told.state.as_str(), told.count) {
+        ("error", _) => "it cannot be told, so that the filter is true on no row".to_owned(),
+        ("unavailable", _) => "it cannot be read, so that statements are refused".to_owned(),
+        (_, None) => "its values are for those who may see all of it".to_owned(),
+        (_, Some(count)) => {
+            let more = if u64::try_from(told.values.len()).is_ok_and(|shown| shown < count) {
+                ", …"
+            } else {
+                ""
+            };
+            format!("{count} values: {}{more}", told.values.join(", "))
+        }
+    };
+    format!(
+        "    looks up {} for {}, read as {reader}: {gives}",
+        told.table, told.principal
+    )
 }
 
 fn effect(filter: &FilterExplanation) -> &'static str {

@@ -68,6 +68,7 @@ pub(super) fn masks(cx: &CheckContext<'_>, draft: &mut Draft, masks: &[MaskOf]) 
                 "give each mask of a column a rank of its own",
             );
         }
+        inverted(draft, masks, (name, column, &id), (entry, &table));
         let body = ColumnMask {
             table: table.id.clone(),
             func: entry.body.func.clone(),
@@ -87,28 +88,69 @@ pub(super) fn masks(cx: &CheckContext<'_>, draft: &mut Draft, masks: &[MaskOf]) 
     }
 }
 
-/// Another mask of the column with the same rank: one of the lake, or a stored one that the lake does not name.
-fn twin(
+/// Another mask of the column with the same rank.
+fn twin(draft: &Draft, masks: &[MaskOf], place: (&str, &str, &ObjectId), entry: &Entry<MaskEntry>) -> Option<String> {
+    let others = others(draft, masks, place, entry);
+    others
+        .into_iter()
+        .find(|(_, other)| other.rank == entry.body.rank)
+        .map(|(name, _)| name)
+}
+
+/// The other masks of the column: those of the lake, and stored ones that the lake does not name.
+fn others(
     draft: &Draft,
     masks: &[MaskOf],
     (table, column, id): (&str, &str, &ObjectId),
     entry: &Entry<MaskEntry>,
-) -> Option<String> {
+) -> Vec<(String, MaskEntry)> {
     let here = |other: &&MaskOf| other.table.eq_ignore_ascii_case(table) && other.column.eq_ignore_ascii_case(column);
     let named: Vec<&Entry<MaskEntry>> = masks.iter().filter(here).map(|other| &other.mask).collect();
     let is = |name: &str, other: &str| name.eq_ignore_ascii_case(other);
-    let of_lake = named
-        .iter()
-        .find(|other| !is(&other.name, &entry.name) && other.body.rank == entry.body.rank);
-    of_lake.map(|other| other.name.clone()).or_else(|| {
-        let stored = draft
-            .after
-            .masks_of(id)
-            .into_iter()
-            .filter(|mask| mask.body.rank == entry.body.rank);
-        let mut others = stored.filter(|mask| !named.iter().any(|other| is(&other.name, &mask.name)));
-        others.next().map(|mask| mask.name.clone())
-    })
+    let of_lake = named.iter().filter(|other| !is(&other.name, &entry.name));
+    let of_lake = of_lake.map(|other| (other.name.clone(), other.body.clone()));
+    let stored = draft.after.masks_of(id).into_iter();
+    let stored = stored.filter(|mask| !named.iter().any(|other| is(&other.name, &mask.name)));
+    let stored = stored.map(|mask| (mask.name.clone(), draft.stored().mask(mask)));
+    of_lake.chain(stored).collect()
+}
+
+/// Of two masks the one that shows more has the lower rank: otherwise who is granted a second mask would see less.
+fn inverted(
+    draft: &mut Draft,
+    masks: &[MaskOf],
+    (name, column, id): (&str, &str, &ObjectId),
+    (entry, table): (&Entry<MaskEntry>, &Stored<Table>),
+) {
+    let Some(data_type) = type_at(table, column) else {
+        return;
+    };
+    for (other, mask) in others(draft, masks, (name, column, id), entry) {
+        let (own, other) = ((entry.name.as_str(), &entry.body), (other.as_str(), &mask));
+        let (lower, higher) = if own.1.rank < other.1.rank {
+            (own, other)
+        } else {
+            (other, own)
+        };
+        if lower.1.rank == higher.1.rank || !column_mask::is_inverted(declared(lower.1), declared(higher.1), &data_type)
+        {
+            continue;
+        }
+        let message = format!(
+            "mask `{}` of `{name}.{column}` shows less than `{}` and has the lower rank, which applies first",
+            lower.0, higher.0
+        );
+        draft.invalid(
+            entry.at(&["rank"]),
+            message,
+            "give the mask that shows more the lower rank",
+        );
+        return;
+    }
+}
+
+fn declared(mask: &MaskEntry) -> column_mask::Declared<'_> {
+    (&mask.func, mask.domain.as_deref())
 }
 
 /// The function exists, fits the column's type, and takes the domain.

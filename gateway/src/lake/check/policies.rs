@@ -1,6 +1,10 @@
 //! Are policies right? Names are resolved in the syntax, then the whole set is validated strictly.
 
-use std::{cell::Cell, collections::HashMap, sync::Arc};
+use std::{
+    cell::Cell,
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use lakegate_catalog::{governance::Policy, object::Kind};
 use lakegate_policy::{
@@ -81,6 +85,30 @@ pub(super) fn policies(cx: &CheckContext<'_>, draft: &mut Draft, entries: &[Entr
         draft.reindex();
         whole_set(draft, &statements);
     }
+}
+
+/// A policy with the id of a grant would keep the whole set from being published: nothing could be decided any more.
+pub(crate) fn own_ids(draft: &mut Draft) {
+    let grants: HashSet<&str> = draft.after.grants.iter().map(|grant| grant.id.as_str()).collect();
+    let taken = draft
+        .after
+        .policies
+        .iter()
+        .filter(|policy| grants.contains(policy.name.as_str()));
+    let taken: Vec<String> = taken.map(|policy| policy.name.clone()).collect();
+    for id in taken {
+        let place = place_of(draft, &id);
+        draft.problems.push(located(&place, taken_id(&id)));
+    }
+}
+
+/// What is wrong with a policy that has the id of a grant.
+pub(crate) fn taken_id(id: &str) -> PolicyProblem {
+    PolicyProblem::new(
+        format!("policy id `{id}` is the id of a grant"),
+        "give the policy another `@id`",
+    )
+    .of(id)
 }
 
 /// Resolves names, and lets pass those of entries whose own problem has been told.

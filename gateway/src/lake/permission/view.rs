@@ -10,14 +10,18 @@ use lakegate_catalog::{
 use lakegate_policy::Action;
 use lakegate_query::{context::Caller, entities::ObjectRef};
 
-use super::{Need, find, made_in, tagging};
+use super::{Need, find, made_in, retagged, tagging};
 use crate::lake::{change::Change, draft::Draft};
 
 pub(super) fn needs(draft: &Draft, change: &Change, caller: &Caller) -> Vec<Need> {
     let before = find::<View>(&draft.before, &change.id);
     let after = find::<View>(&draft.after, &change.id);
     let parent = after.as_ref().and_then(|after| after.parent.clone());
-    let mut needs = made_in(draft, change, ("View", Action::CreateView), ("Database", parent));
+    let mut needs = if retagged::is_retagged(before.as_ref(), after.as_ref(), retagged::view) {
+        Vec::new()
+    } else {
+        made_in(draft, change, ("View", Action::CreateView), ("Database", parent))
+    };
     if let Some(after) = &after
         && lends(draft, before.as_ref(), after, caller)
     {

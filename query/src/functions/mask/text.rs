@@ -49,6 +49,13 @@ pub struct Keep {
     pub hidden: usize,
 }
 
+impl Keep {
+    /// It shows the beginning of a value.
+    pub(crate) fn is_left(self) -> bool {
+        self.side == Side::Left
+    }
+}
+
 pub(super) fn keep(array: &ArrayRef, keep: Keep) -> Result<ArrayRef> {
     mapped(array, |value| kept(value, keep))
 }

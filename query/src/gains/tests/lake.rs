@@ -172,6 +172,26 @@ impl Lake {
         self
     }
 
+    /// `lake.s.m (id, region, ssn)`, in which the filter `mapped` of the table looks up what `publisher` sees.
+    pub(super) fn mapped(mut self, publisher: &str, restrictive: bool) -> Self {
+        let columns = ["id", "region", "ssn"].map(|name| column(&format!("m-{name}"), "varchar"));
+        let body = serde_json::json!({"columns": columns, "location": "m/"});
+        let mut table: Table = serde_json::from_value(body).unwrap();
+        table.format = Some(TableFormat::Parquet);
+        self.0.tables.push(stored("m", Some("s"), table));
+        let read = |name: &str, id: &str| serde_json::json!({"name": name, "id": id, "type": "varchar"});
+        let mapping =
+            serde_json::json!({"name": ["lake", "s", "m"], "table": "m", "reads": [read("m-region", "m-region")]});
+        let body = serde_json::json!({
+            "where": "region IN (SELECT \"m-region\" FROM lake.s.m)", "columns": FilterColumns::All, "restrictive": restrictive,
+            "reads": [read("region", "region")], "covers": ["id", "region", "ssn"], "mappings": [mapping],
+            "publisher": publisher,
+        });
+        let body: DataFilter = serde_json::from_value(body).unwrap();
+        self.0.data_filters.push(stored("mapped", Some("t"), body));
+        self
+    }
+
     pub(super) fn mask(mut self, name: &str, func: &str, rank: i64) -> Self {
         let body = serde_json::json!({"table": "t", "func": func, "rank": rank});
         let body: ColumnMask = serde_json::from_value(body).unwrap();

@@ -33,6 +33,17 @@ pub(super) fn checked(operator: Arithmetic, left: &ArrayRef, right: &ArrayRef, r
     Ok(outcome.unwrap_or_else(|| new_null_array(result, left.len())))
 }
 
+/// Floats with the positive NaN in the place of every NaN.
+pub(super) fn one_nan(array: &ArrayRef) -> ArrayRef {
+    if let Some(floats) = array.as_primitive_opt::<Float64Type>() {
+        return Arc::new(floats.unary::<_, Float64Type>(|value| if value.is_nan() { f64::NAN } else { value }));
+    }
+    if let Some(floats) = array.as_primitive_opt::<Float32Type>() {
+        return Arc::new(floats.unary::<_, Float32Type>(|value| if value.is_nan() { f32::NAN } else { value }));
+    }
+    Arc::clone(array)
+}
+
 fn rows<T: ArrowPrimitiveType>(
     left: &ArrayRef,
     right: &ArrayRef,

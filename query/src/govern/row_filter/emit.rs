@@ -135,7 +135,7 @@ impl<'a> Emitter<'a> {
 
     fn value(&mut self, value: &TypedValue) -> Expr {
         match &value.kind {
-            TypedKind::Column(name) => (self.column)(name),
+            TypedKind::Column(name) => one_nan((self.column)(name), &value.data_type),
             TypedKind::Literal(literal) => Expr::Literal(literal.clone(), None),
             TypedKind::Widened(inner) => Expr::Cast(Cast::new(Box::new(self.value(inner)), value.data_type.clone())),
             TypedKind::Attribute(attribute) => match self.inputs.attribute(*attribute, value) {
@@ -154,7 +154,7 @@ impl<'a> Emitter<'a> {
                 if matches!(function, FilterFunction::Arithmetic(..) | FilterFunction::DateTrunc(_)) {
                     self.validity.push(computed(&arguments, &call));
                 }
-                call
+                one_nan(call, &value.data_type)
             }
         }
     }
@@ -170,7 +170,24 @@ pub(super) fn set_of(sets: &[Option<Arc<[ScalarValue]>>], at: usize, data_type: 
         }
         _ => None,
     });
-    typed.collect()
+    typed.map(|value| value.map(same_nan)).collect()
+}
+
+/// Floats have one NaN, which is the greatest: in the engine's order one with a sign is the least.
+fn one_nan(value: Expr, data_type: &DataType) -> Expr {
+    if data_type.is_floating() {
+        FilterFunction::OneNan.call(vec![value])
+    } else {
+        value
+    }
+}
+
+fn same_nan(value: ScalarValue) -> ScalarValue {
+    match value {
+        ScalarValue::Float32(Some(value)) if value.is_nan() => ScalarValue::Float32(Some(f32::NAN)),
+        ScalarValue::Float64(Some(value)) if value.is_nan() => ScalarValue::Float64(Some(f64::NAN)),
+        other => other,
+    }
 }
 
 /// An operand is NULL, or there is a result: otherwise the operator overflowed. (So does the beginning of the first unit that

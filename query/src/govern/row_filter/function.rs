@@ -31,6 +31,8 @@ pub(crate) enum FilterFunction {
     Like(String),
     Lower,
     Month,
+    /// Floats whose NaN are all the positive one.
+    OneNan,
     StartsWith,
     Substr,
     Upper,
@@ -80,7 +82,7 @@ impl FilterFunction {
         let first = || arguments.first().cloned().unwrap_or(DataType::Null);
         match self {
             Self::Arithmetic(_, result) => result.clone(),
-            Self::Coalesce | Self::DateTrunc(_) | Self::Lower | Self::Substr | Self::Upper => first(),
+            Self::Coalesce | Self::DateTrunc(_) | Self::Lower | Self::OneNan | Self::Substr | Self::Upper => first(),
             Self::Day | Self::Length | Self::Month | Self::Year => DataType::Int64,
             Self::Like(_) | Self::StartsWith => DataType::Boolean,
             Self::Field(name) => match first() {
@@ -109,6 +111,7 @@ impl FilterFunction {
             Self::Field(name) => field(&argument(0), name),
             Self::Length => text::length(&argument(0)),
             Self::Like(pattern) => text::like(&argument(0), pattern),
+            Self::OneNan => Ok(arithmetic::one_nan(&argument(0))),
             Self::Lower => text::mapped(&argument(0), str::to_lowercase),
             Self::Upper => text::mapped(&argument(0), str::to_uppercase),
             Self::StartsWith => text::starts_with(&argument(0), &argument(1)),

@@ -69,6 +69,10 @@ impl Pusher<'_> {
     }
 
     fn test(&self, left: &TypedValue, test: &TypedTest) -> Option<Predicate> {
+        // Here −0.0 lies before 0.0 and every NaN is the greatest; sources, partitions and statistics disagree about both.
+        if left.data_type.is_floating() && !matches!(test, TypedTest::IsNull) {
+            return None;
+        }
         if let TypedTest::Compare(comparison, right) = test {
             return match (self.column(left), self.column(right)) {
                 (Some(column), None) => Some(compare(column, op(*comparison), self.literal(right)?)),
@@ -83,7 +87,6 @@ impl Pusher<'_> {
                 low: self.literal(low)?.into(),
                 high: self.literal(high)?.into(),
             }),
-            TypedTest::InList(list) if list.iter().any(has_two_signs) => None,
             TypedTest::InList(list) => in_set(column, list.iter().cloned()),
             TypedTest::InMapping(at) => {
                 let values = set_of(self.sets, *at, &left.data_type)?;
@@ -115,7 +118,7 @@ impl Pusher<'_> {
 
     fn literal(&self, value: &TypedValue) -> Option<ScalarValue> {
         match &value.kind {
-            TypedKind::Literal(literal) => Some(literal.clone()).filter(|literal| !has_two_signs(literal)),
+            TypedKind::Literal(literal) => Some(literal.clone()),
             TypedKind::Attribute(attribute) => self.inputs.attribute(*attribute, value),
             _ => None,
         }
@@ -169,15 +172,6 @@ pub(crate) fn relaxed(predicate: &Predicate, wanted: &dyn Fn(&ColumnRef) -> bool
         Predicate::Or(parts) => any(parts.iter().map(|part| relaxed(part, wanted)).collect()),
         other if other.columns().into_iter().all(wanted) => other.clone(),
         _ => Predicate::True,
-    }
-}
-
-/// The zero of floats: here −0.0 lies before 0.0 (total order), at most sources both are one value.
-fn has_two_signs(literal: &ScalarValue) -> bool {
-    match literal {
-        ScalarValue::Float32(Some(value)) => *value == 0.0,
-        ScalarValue::Float64(Some(value)) => *value == 0.0,
-        _ => false,
     }
 }
 

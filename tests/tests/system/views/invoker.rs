@@ -1,7 +1,10 @@
 //! An invoker view shows what its reader sees of what it reads.
 
 use super::{missing, no_canary, world};
-use lakegate_tests::fixture::{Hidden, Place};
+use lakegate_tests::{
+    fixture::{Hidden, Place},
+    sqlite,
+};
 
 #[tokio::test]
 async fn rows_and_cells_are_those_of_the_reader() {
@@ -149,4 +152,14 @@ async fn rights_that_end_end_the_view_and_its_stored_rows() {
                   resource in Lakegate::Table::\"lake.sales.orders\");\n";
     world.apply("lake: fixture\n", forbid).await;
     missing(&world, "alice", "v_inv").await;
+}
+
+/// A base that its source has lost since is gone: the view answers as a missing table does, also through another view.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_base_that_its_source_lost_makes_it_missing() {
+    let world = world(Place::Sqlite, Hidden::Canaries).await;
+    sqlite::execute(&world.path("crm.sqlite"), "DROP TABLE orders").await;
+    for view in ["v_inv", "v_def", "v_two"] {
+        missing(&world, "alice", view).await;
+    }
 }
