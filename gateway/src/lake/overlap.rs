@@ -40,9 +40,13 @@ impl Overlaps {
         (governor, caller): (&Governor, &Caller),
         draft: &Draft,
     ) -> Result<Self, ApplyError> {
+        // Before all places are compared: who administers a big lake changes it often.
+        if manages_policies(governor, caller) {
+            return Ok(Self::default());
+        }
         let mut places = Places::default();
         let moved = moved(&mut places, draft);
-        if moved.is_empty() || manages_policies(governor, caller) {
+        if moved.is_empty() {
             return Ok(Self::default());
         }
         let taken = Taken::by(store, &mut places, &draft.before)
@@ -86,13 +90,13 @@ pub(crate) async fn is_closed(
     path: &TablePath,
     location: &str,
 ) -> Result<bool, StoreError> {
+    if manages_policies(governor, caller) {
+        return Ok(false);
+    }
     let mut places = Places::default();
     let Some(place) = places.below(&path.connection, &[location]) else {
         return Ok(false);
     };
-    if manages_policies(governor, caller) {
-        return Ok(false);
-    }
     let taken = Taken::by(store, &mut places, governor.snapshot()).await?;
     Ok(taken.is_closed_to((governor, caller), &place, &path.table.id))
 }
