@@ -99,7 +99,7 @@ impl Desk {
                 "`location` must not hold `.` or `..`: name a folder below the table's, or an absolute one",
             ));
         }
-        if location.contains("://") || location.starts_with('/') {
+        if overlap::is_absolute(location) {
             let object = ObjectRef::location(location, path.connection.id.as_str());
             self.require(Action::RegisterTable, &object, &format!("location:{location}"))
                 .await?;

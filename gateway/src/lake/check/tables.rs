@@ -25,6 +25,7 @@ use crate::lake::{
     draft::{Draft, Seat},
     inspect::{FoundColumn, InspectError},
     model::{Canonical, ColumnsEntry, Entry, InferWord, Lake, PartitionWord, PartitionsEntry, TableEntry},
+    overlap::is_absolute,
     problem::{Place, Problem, ProblemCode},
 };
 
@@ -136,8 +137,7 @@ fn stored_columns(cx: &CheckContext<'_>, spot: &Spot<'_>) -> Vec<Column> {
 
 /// An absolute location is read only for who may register it. What is refused here is refused later.
 fn may_read(cx: &CheckContext<'_>, draft: &Draft, spot: &Spot<'_>, table: &Table) -> bool {
-    let absolute = |location: &&String| location.contains("://") || location.starts_with('/');
-    let location = table.location.as_ref().filter(absolute);
+    let location = table.location.as_ref().filter(|location| is_absolute(location));
     let stored = draft.before.connection(&spot.connection.id).is_some();
     location.filter(|_| stored).is_none_or(|location| {
         let object = ObjectRef::location(location, spot.connection.id.as_str());
