@@ -12,23 +12,45 @@ import os
 import signal
 import sys
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parent
 REPOSITORY = SCRIPTS.parent
 sys.path[:0] = [str(SCRIPTS), str(REPOSITORY / "tests/servers")]
 
+WORK = REPOSITORY / "target/mutants"
 REQUIREMENTS = SCRIPTS / "mutation/requirements.txt"
 # The policies' crate is small: built with optimisation, each of a thousand runs of its tests takes a tenth.
 FAST = ["--config", "profile.dev.opt-level=1", "--config", "profile.dev.incremental=false",
         "--config", "profile.dev.package.\"*\".opt-level=2", "-p", "lakegate-policy"]
 POLICY_TESTS = ["policy-lakegate_policy", "policy-sample", "policy-cases", "policy-conditions", "policy-properties"]
-# Name → files, what cargo builds, and the tests from the likely and quick to the slow.
+# Of these two packages cargo selects the features that the workspace has, and builds no other package's unit tests. What is
+# tested is built quickly, what it stands on runs quickly.
+PLAIN = [option for crate in ("lakegate", "lakegate-catalog", "lakegate-connectors", "lakegate-policy", "lakegate-query",
+                              "lakegate-tests")
+         for option in ("--config", f"profile.fuzz.package.{crate}.opt-level=0")]
+WHOLE = ["--profile", "fuzz", *PLAIN, "-p", "lakegate-query", "-p", "lakegate-tests", "--lib", "--test", "governance",
+         "--test", "system"]
+# Name → files, what cargo builds, and the tests (executable and filters) from the likely and quick to the slow.
 SETS = {
+    "audit": (["catalog/src/audit.rs", "catalog/src/audit/**", "catalog/src/store/{audit,checkpoint,verify}{.rs,/**}"],
+              ["--profile", "fuzz", "-p", "lakegate-catalog"], ["catalog-lakegate_catalog", "catalog-store sqlite::"]),
     "decisions": (["policy/src/{decision,authorizer,condition,filter,mask}{.rs,/**}"], FAST, POLICY_TESTS),
+    "gains": (["query/src/gains.rs", "query/src/gains/**", "gateway/src/lake/gains.rs"],
+              [*WHOLE, "-p", "lakegate", "--test", "lake"],
+              ["query-lakegate_query gains::", "gateway-lake gains:: views:: rollback:: ownership::", "gateway-lake"]),
+    "govern": (["query/src/govern.rs", "query/src/govern/**"], WHOLE,
+               ["query-lakegate_query govern::", "query-governance --skip rules::", "query-governance rules::",
+                "query-lakegate_query --skip govern::", "tests-system"]),
+    "guard": (["query/src/guard.rs", "query/src/guard/**"], WHOLE,
+              ["query-lakegate_query guard::", "tests-system guards", "query-governance --skip rules::", "tests-system"]),
+    "masks": (["query/src/functions/mask.rs", "query/src/functions/mask/**"], WHOLE,
+              ["query-lakegate_query mask", "query-governance --skip rules::", "tests-system masks"]),
     "policy": (["policy/src/**"], FAST, POLICY_TESTS),
-    "govern": (["query/src/govern.rs", "query/src/govern/**"],
-               ["--workspace", "--lib", "--test", "governance"], ["query-governance", "query-lakegate_query"]),
+    "views": (["query/src/views.rs", "query/src/views/**"], WHOLE,
+              ["query-lakegate_query views::", "tests-system views", "query-governance --skip rules::",
+               "tests-system --skip views"]),
 }
 
 
@@ -54,34 +76,68 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--n", type=int, default=150, help="size of the sample of each set; 0: every mutant")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="mutants judged at the same time")
     parser.add_argument("--only", default="", help="only mutants whose name contains this")
+    parser.add_argument("--again", action="store_true",
+                        help="judge what survived the last run of the set; the others keep their outcome")
     return parser.parse_args()
 
 
-def run_set(name: str, wanted: argparse.Namespace) -> bool:
-    from mutation import building, judging, listing, singly, verdict
+@dataclass
+class Chosen:
+    """What is to be judged of one set, and what of its last run stands."""
 
-    globs, build, order = SETS[name]
-    mutants = [mutant for mutant in listing.listed(REPOSITORY, globs) if wanted.only in mutant.name]
-    chosen = listing.sample(mutants, wanted.seed, wanted.n)
-    print(f"{name}: {len(chosen)} of {len(mutants)} mutants, seed {wanted.seed}", flush=True)
-    work = REPOSITORY / "target/mutants"
-    tree = building.Tree(REPOSITORY, work)
+    name: str
+    mutants: list
+    settled: list
+
+
+def choose(name: str, wanted: argparse.Namespace, first: int) -> Chosen:
+    """The mutants of a set, numbered from `first`."""
+    from mutation import listing, verdict
+
+    mutants = [mutant for mutant in listing.listed(REPOSITORY, SETS[name][0], first) if wanted.only in mutant.name]
+    if wanted.again:
+        kept = WORK / f"{name}.jsonl"
+        left = verdict.survivors(kept)
+        chosen = Chosen(name, [mutant for mutant in mutants if mutant.name in left], verdict.settled(kept, mutants))
+    else:
+        chosen = Chosen(name, listing.sample(mutants, wanted.seed, wanted.n), [])
+    print(f"{name}: {len(chosen.mutants)} of {len(mutants)} mutants, seed {wanted.seed}", flush=True)
+    return chosen
+
+
+def run_sets(names: list[str], wanted: argparse.Namespace) -> bool:
+    """Judges sets that are built alike: one build serves all of them."""
+    from mutation import building
+
+    build, sets, first = SETS[names[0]][1], [], 1
+    for name in names:
+        sets.append(choose(name, wanted, first))
+        first = max([first, *(mutant.number + 1 for mutant in sets[-1].mutants)])
+    tree = building.Tree(REPOSITORY, WORK)
     with tree.changed():
-        built = building.build(tree, chosen, build, work / "bin")
-    suites = judging.timed([judging.Suite(suite, *built.tests[suite]) for suite in order])
-    with open(work / f"{name}.jsonl", "w") as file:
-        told = teller(file, len(chosen))
-        outcomes = [judging.Outcome(m, "unviable", built.unviable[m.number], 0) for m in chosen
-                    if m.number in built.unviable]
+        built = building.build(tree, [mutant for chosen in sets for mutant in chosen.mutants], build, WORK / "bin")
+    return all([judge(tree, chosen, built, wanted) for chosen in sets])
+
+
+def judge(tree, chosen: Chosen, built, wanted: argparse.Namespace) -> bool:
+    from mutation import judging, singly, verdict
+
+    _, build, order = SETS[chosen.name]
+    suites = judging.timed([judging.Suite(name, *built.tests[name], tuple(filters))
+                            for name, *filters in map(str.split, order)])
+    with open(WORK / f"{chosen.name}.jsonl", "w") as file:
+        told = teller(file, len(chosen.mutants) + len(chosen.settled))
+        outcomes = chosen.settled + [judging.Outcome(m, "unviable", built.unviable[m.number], 0)
+                                     for m in chosen.mutants if m.number in built.unviable]
         for outcome in outcomes:
             told(outcome)
-        switched = [m for m in chosen if m.number not in built.unviable and m.number not in built.single]
-        outcomes += judging.judge_all(switched, suites, wanted.jobs, told)
-        for mutant in chosen:
+        left = [mutant for mutant in chosen.mutants if mutant.number not in built.unviable]
+        outcomes += judging.judge_all([m for m in left if m.number not in built.single], suites, wanted.jobs, told)
+        for mutant in left:
             if mutant.number in built.single:
-                outcomes.append(singly.judge(tree, mutant, build, suites, work / "bin"))
+                outcomes.append(singly.judge(tree, mutant, build, suites, WORK / "bin"))
                 told(outcomes[-1])
-    return verdict.report(f"{name} (seed {wanted.seed})", outcomes, REPOSITORY)
+    return verdict.report(f"{chosen.name} (seed {wanted.seed})", outcomes, REPOSITORY)
 
 
 def teller(file, total: int):
@@ -108,7 +164,10 @@ def main() -> int:
         os.execv(python := str(interpreter()), [python, *sys.argv])
     wanted = arguments()
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    good = [run_set(name, wanted) for name in wanted.sets]
+    alike: dict[tuple, list[str]] = {}
+    for name in wanted.sets:
+        alike.setdefault(tuple(SETS[name][1]), []).append(name)
+    good = [run_sets(names, wanted) for names in alike.values()]
     return 0 if all(good) else 1
 
 

@@ -51,6 +51,11 @@ pub enum OperatorClass {
     Like,
 }
 
+impl OperatorClass {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Equality, Self::Range, Self::Null, Self::LikePrefix, Self::Like];
+}
+
 /// Types that a source treats alike.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum TypeClass {
@@ -68,6 +73,21 @@ pub enum TypeClass {
 }
 
 impl TypeClass {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Boolean,
+        Self::Integer,
+        Self::Float,
+        Self::Decimal,
+        Self::Text,
+        Self::Binary,
+        Self::Date,
+        Self::Time,
+        Self::Timestamp,
+        Self::Uuid,
+        Self::Other,
+    ];
+
     /// Class of an Arrow type.
     #[must_use]
     pub fn of(data_type: &DataType) -> Self {
@@ -109,6 +129,13 @@ impl FilterSupport {
     #[must_use]
     pub fn verdict(&self, operator: OperatorClass, class: TypeClass) -> Pushdown {
         self.0.get(&(operator, class)).copied().unwrap_or_default()
+    }
+
+    /// What is listed.
+    pub fn claims(&self) -> impl Iterator<Item = (OperatorClass, TypeClass, Pushdown)> {
+        self.0
+            .iter()
+            .map(|((operator, class), verdict)| (*operator, *class, *verdict))
     }
 
     /// Verdict about a whole predicate; `class_of` gives the type class of a column (`None`: not to be pushed at all).

@@ -12,7 +12,7 @@ use crate::{
     error::Result,
     option::{self, MemberSpec, OptionProblem, OptionSpec},
     scan::ScanSpec,
-    split::{Handle, Page, PageToken, ReadRequest, ReadStream, SplitsPage, SplitsRequest},
+    split::{Handle, HandleCodec, Page, PageToken, ReadRequest, ReadStream, SplitsPage, SplitsRequest},
     table_spec::{RemoteName, Statistics, TableSpec},
 };
 
@@ -29,6 +29,11 @@ pub trait Connector: Debug + Send + Sync + 'static {
     /// source. Connectors with rules between options add theirs to `ConnectorSpec::check_options`.
     fn check_options(&self, options: &BTreeMap<String, Value>, credential: &[&str]) -> Vec<OptionProblem> {
         self.spec().check_options(options, credential)
+    }
+
+    /// How its handles leave the process; `None`: the connector works in this process only.
+    fn handles(&self) -> Option<&dyn HandleCodec> {
+        None
     }
 
     /// What is there?

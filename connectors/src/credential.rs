@@ -52,6 +52,21 @@ impl Credential {
         self.0.keys().map(String::as_str)
     }
 
+    /// The same without the members of these names.
+    #[must_use]
+    pub(crate) fn without(&self, left_out: impl Fn(&str) -> bool) -> Self {
+        let kept = self.0.iter().filter(|(name, _)| !left_out(name));
+        Self(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
+    }
+
+    /// The same with the members of another one that it has not.
+    #[must_use]
+    pub(crate) fn or(&self, other: &Self) -> Self {
+        let mut all = other.0.clone();
+        all.extend(self.0.iter().map(|(name, value)| (name.clone(), value.clone())));
+        Self(all)
+    }
+
     /// Is there nothing in it?
     #[must_use]
     pub fn is_empty(&self) -> bool {

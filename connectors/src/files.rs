@@ -43,5 +43,5 @@ pub use policy_columns::check_policy_columns;
 pub use scan::{FileScan, scan};
 pub use table::{
     AbsentPolicyColumns, FileList, FileTable, FileTableDraft, Format, FormatOptions, ListedFile, PartitionSource,
-    raw_schema,
+    carried, raw_schema,
 };

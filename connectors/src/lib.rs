@@ -24,9 +24,14 @@ pub mod retry;
 
 pub mod registry;
 
+pub mod remote;
+
+pub mod contract;
+
 pub mod files;
 pub mod postgres;
 pub mod sqlite;
 
 mod batch_stream;
 mod statement;
+mod trust;

@@ -72,6 +72,21 @@ impl ReadCounters {
         *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Some(id.into());
     }
 
+    /// Work of another process on the same call: what it counted beside rows and their bytes, since `before`.
+    pub fn add_work(&self, before: &ReadStats, now: &ReadStats) {
+        let add = |counter: &AtomicU64, before: u64, now: u64| {
+            counter.fetch_add(now.saturating_sub(before), Relaxed);
+        };
+        add(&self.bytes_source, before.bytes_source, now.bytes_source);
+        add(&self.requests, before.requests, now.requests);
+        add(&self.retries, before.retries, now.retries);
+        add(&self.throttled_ms, before.throttled_ms, now.throttled_ms);
+        add(&self.capacity_milli, before.capacity_milli, now.capacity_milli);
+        if let Some(snapshot) = &now.snapshot {
+            self.set_snapshot(snapshot.as_str());
+        }
+    }
+
     /// The values now.
     #[must_use]
     pub fn snapshot(&self) -> ReadStats {

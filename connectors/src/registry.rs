@@ -7,10 +7,11 @@ use crate::{
     error::{ConnectorError, Result},
     files::FilesConnector,
     postgres::PostgresConnector,
+    remote::routed::Routed,
     sqlite::SqliteConnector,
 };
 
-/// The connectors of this process, by kind.
+/// The connectors of this process, by kind; each reaches its like in other processes, too.
 #[derive(Debug)]
 pub struct Registry(BTreeMap<&'static str, Arc<dyn Connector>>);
 
@@ -28,7 +29,12 @@ impl Registry {
         Self(
             connectors
                 .into_iter()
-                .map(|connector| (connector.spec().kind, connector))
+                .map(|connector| {
+                    (
+                        connector.spec().kind,
+                        Arc::new(Routed::over(connector)) as Arc<dyn Connector>,
+                    )
+                })
                 .collect(),
         )
     }

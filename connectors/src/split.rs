@@ -1,9 +1,10 @@
 //! What is one piece of a scan, and what comes back when it is read?
 
-use std::{any::Any, fmt, sync::Arc};
+use std::{any::Any, fmt, marker::PhantomData, sync::Arc};
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use futures::stream::BoxStream;
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     error::{ConnectorError, ConnectorErrorKind, Result},
@@ -28,15 +29,81 @@ impl Handle {
     /// # Errors
     /// `HANDLE_INVALID`, without detail, if it is of another kind.
     pub fn get<T: Any + Send + Sync>(&self) -> Result<&T> {
-        self.0
-            .downcast_ref()
-            .ok_or_else(|| ConnectorError::new(ConnectorErrorKind::HandleInvalid, "the handle is not valid"))
+        self.0.downcast_ref().ok_or_else(Self::invalid)
+    }
+
+    /// What is said of a handle that is not good for what it is used for: nothing more.
+    pub(crate) fn invalid() -> ConnectorError {
+        ConnectorError::new(ConnectorErrorKind::HandleInvalid, "the handle is not valid")
     }
 }
 
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Handle")
+    }
+}
+
+/// How the handles of a connector leave the process. Scans have no form of their own: `plan` is a function of its request
+/// and of the table's handle, asks nothing of the source, and is called again where a scan or split arrives.
+pub trait HandleCodec: Send + Sync {
+    /// A table's handle as bytes. They hold no credential.
+    ///
+    /// # Errors
+    /// `HANDLE_INVALID` if it is none of this connector's tables.
+    fn encode_table(&self, table: &Handle) -> Result<Vec<u8>>;
+
+    /// The handle of these bytes.
+    ///
+    /// # Errors
+    /// `HANDLE_INVALID`.
+    fn decode_table(&self, bytes: &[u8]) -> Result<Handle>;
+
+    /// What a split's handle says beyond its scan.
+    ///
+    /// # Errors
+    /// `HANDLE_INVALID` if it is none of this connector's splits.
+    fn encode_split(&self, split: &Handle) -> Result<Vec<u8>>;
+
+    /// The split of a scan that says this.
+    ///
+    /// # Errors
+    /// `HANDLE_INVALID`.
+    fn decode_split(&self, bytes: &[u8], scan: &Handle) -> Result<Handle>;
+}
+
+/// The handles of a connector whose tables are `Arc<T>` and whose only split is the scan itself, an `Arc<S>`.
+pub(crate) struct OneSplit<T, S>(PhantomData<fn() -> (T, S)>);
+
+impl<T, S> OneSplit<T, S> {
+    pub(crate) const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T, S> HandleCodec for OneSplit<T, S>
+where
+    T: Serialize + DeserializeOwned + Any + Send + Sync,
+    S: Any + Send + Sync,
+{
+    fn encode_table(&self, table: &Handle) -> Result<Vec<u8>> {
+        serde_json::to_vec(table.get::<Arc<T>>()?.as_ref()).map_err(|_| Handle::invalid())
+    }
+
+    fn decode_table(&self, bytes: &[u8]) -> Result<Handle> {
+        let table: T = serde_json::from_slice(bytes).map_err(|_| Handle::invalid())?;
+        Ok(Handle::new(Arc::new(table)))
+    }
+
+    fn encode_split(&self, split: &Handle) -> Result<Vec<u8>> {
+        split.get::<Arc<S>>().map(|_| Vec::new())
+    }
+
+    fn decode_split(&self, bytes: &[u8], scan: &Handle) -> Result<Handle> {
+        if !bytes.is_empty() {
+            return Err(Handle::invalid());
+        }
+        Ok(Handle::new(Arc::clone(scan.get::<Arc<S>>()?)))
     }
 }
 

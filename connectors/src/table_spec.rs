@@ -1,11 +1,12 @@
 //! What does a source say about one of its tables?
 
 use arrow::datatypes::SchemaRef;
+use serde::{Deserialize, Serialize};
 
 use crate::{capability::Capabilities, scan::ColumnId, split::Handle};
 
 /// Name of a database (schema) or table as the source spells it.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
 pub struct RemoteName {
     /// Database or schema; `None` where the name is that of a database itself.
     pub database: Option<String>,
@@ -80,7 +81,7 @@ pub struct IndexSpec {
 }
 
 /// Estimates; never exact.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Deserialize, Serialize)]
 pub struct Statistics {
     pub rows: Option<u64>,
     pub bytes: Option<u64>,

@@ -5,6 +5,7 @@ pub mod apply;
 pub mod audit;
 pub mod completions;
 pub mod config;
+pub mod connector;
 pub mod demo;
 pub mod diff;
 pub mod effects;
@@ -59,6 +60,9 @@ enum Command {
     /// Check a configuration, or show what holds
     #[command(subcommand)]
     Config(config::Command),
+    /// Run a connector in a process of its own
+    #[command(subcommand)]
+    Connector(connector::Command),
     /// One query, four people: start the demo lake, ask, and stay up
     Demo(demo::Demo),
     /// Show what `apply` would change, and who would gain or lose what
@@ -103,6 +107,7 @@ pub async fn run(environment: Environment) -> Exit {
         Command::Audit(command) => audit::run(command, environment).await,
         Command::Completions(command) => completions::run(&command),
         Command::Config(command) => config::run(command, environment),
+        Command::Connector(command) => connector::run(command, environment).await,
         Command::Demo(command) => demo::run(command, environment).await,
         Command::Diff(command) => diff::run(command, environment).await,
         Command::Export(command) => export::run(command, environment).await,

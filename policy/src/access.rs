@@ -296,20 +296,22 @@ impl Inquiry<'_> {
         self.verdict(action, resource) == Verdict::Allow
     }
 
-    /// The verdict on each column; columns that no policy can tell apart are decided once.
+    /// The verdict on each column; columns that no policy can tell apart are decided once. A forbid on a struct (`==` it)
+    /// is one on its fields, whatever they decide themselves.
     fn columns(&mut self, columns: &[ColumnFacts]) -> Vec<Verdict> {
-        let mut known: HashMap<&str, Verdict> = HashMap::new();
-        let mut verdicts = Vec::with_capacity(columns.len());
-        for column in columns {
-            let decided = column.decided_as.as_str();
-            let verdict = match known.get(decided) {
-                Some(verdict) => *verdict,
-                None => self.verdict(Action::Select, &uid("Column", decided)),
-            };
-            known.insert(decided, verdict);
-            verdicts.push(verdict);
-        }
-        verdicts
+        let mut known: HashMap<String, Verdict> = HashMap::new();
+        let mut select = |id: &String| {
+            let decide = || self.verdict(Action::Select, &uid("Column", id));
+            *known.entry(id.clone()).or_insert_with(decide)
+        };
+        let verdict = |column: &ColumnFacts| {
+            let own = select(&column.decided_as);
+            match column.above.iter().any(|above| select(above) == Verdict::Forbidden) {
+                true => Verdict::Forbidden,
+                false => own,
+            }
+        };
+        columns.iter().map(verdict).collect()
     }
 
     fn masks<'f>(&mut self, column: &'f ColumnFacts) -> Vec<&'f MaskFacts> {

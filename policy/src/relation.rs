@@ -25,6 +25,8 @@ pub struct ColumnFacts {
     ///
     /// [`PolicySet::alike`]: crate::PolicySet::alike
     pub decided_as: String,
+    /// Ids of what it is a field of, from the column down; a forbid on one of them is a forbid on it.
+    pub above: Vec<String>,
     /// Masks bound to it and, if it is a field, to what it is a field of.
     pub masks: Vec<MaskFacts>,
 }

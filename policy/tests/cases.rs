@@ -60,6 +60,9 @@ struct Case {
     action: Option<String>,
     resource: Option<String>,
     relation: Option<String>,
+    /// Columns that are asked as fields of others.
+    #[serde(default)]
+    within: BTreeMap<String, String>,
     // expects; what is absent is not compared
     verdict: Option<String>,
     gate: Option<String>,
@@ -216,7 +219,13 @@ fn request_failures(set: &PolicySet, authorizer: &Authorizer<'_>, case: &Case) -
 }
 
 fn relation_failures(lake: &Lake, authorizer: &Authorizer<'_>, case: &Case, relation: &str) -> Vec<String> {
-    let access = authorizer.access(&case.who, &case.context.context(), &lake.facts(relation));
+    let mut facts = lake.facts(relation);
+    for (field, above) in &case.within {
+        let id = format!("{relation}.{field}");
+        let column = facts.columns.iter_mut().find(|column| column.id == id).unwrap();
+        column.above = vec![format!("{relation}.{above}")];
+    }
+    let access = authorizer.access(&case.who, &case.context.context(), &facts);
     let mut failures = Vec::new();
     let mut compare = |what: &str, found: String, expected: Option<String>| {
         if expected.as_ref().is_some_and(|expected| *expected != found) {

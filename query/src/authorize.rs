@@ -18,12 +18,12 @@ use lakegate_catalog::{
 };
 use lakegate_policy::{
     Access, Action, Authorizer, BoundCondition, Clear, ColumnAccess, Decision, Joint, MaskChoice, PolicyError, Reads,
-    RelationFacts, Request, RequestContext, Verdict, resource,
+    RelationFacts, Request, RequestContext,
 };
 use sha2::{Digest, Sha256};
 
 pub use facts::{LeafFacts, leaves};
-pub(crate) use facts::{forbid_below, gather, leaf_key};
+pub(crate) use facts::{gather, leaf_key};
 
 use crate::{
     behalf,
@@ -282,7 +282,6 @@ fn decided_by(cx: &QueryContext, path: &TablePath, way: Way) -> Result<(Relation
         authorizer: &authorizer,
         context: &cx.request,
         facts: &facts,
-        leaves: &leaves,
     };
     let (mut access, mut describe, mut read_stats) = asker.ask(cx.caller.user.as_str());
     if let Some(user) = behalf::of(cx) {
@@ -325,7 +324,6 @@ struct Asker<'a> {
     authorizer: &'a Authorizer<'a>,
     context: &'a RequestContext,
     facts: &'a RelationFacts,
-    leaves: &'a [LeafFacts],
 }
 
 impl Asker<'_> {
@@ -339,10 +337,7 @@ impl Asker<'_> {
                 context: self.context,
             })
         };
-        let mut access = self.authorizer.access(principal, self.context, self.facts);
-        forbid_below(&mut access, self.leaves, |column| {
-            ask(Action::Select, resource::uid("Column", column.as_str())).verdict == Verdict::Forbidden
-        });
+        let access = self.authorizer.access(principal, self.context, self.facts);
         let relation = || self.facts.relation.clone();
         (
             access,

@@ -94,6 +94,11 @@ fn schema_error(error: &SchemaError) -> (ErrorCode, String) {
 fn arrow_error(error: &ArrowError, phase: Phase) -> (ErrorCode, String) {
     match error {
         ArrowError::DivideByZero => (ErrorCode::DivisionByZero, "division by zero".to_owned()),
+        // A decimal has one more way not to hold a number.
+        ArrowError::CastError(text) if text.contains("Overflowing on") => (
+            ErrorCode::NumericOutOfRange,
+            "a number is out of the range of its type".to_owned(),
+        ),
         ArrowError::CastError(_) | ArrowError::ParseError(_) => (
             ErrorCode::InvalidCast,
             "a value cannot be converted to the type asked for".to_owned(),
@@ -103,7 +108,7 @@ fn arrow_error(error: &ArrowError, phase: Phase) -> (ErrorCode, String) {
             "a number is out of the range of its type".to_owned(),
         ),
         ArrowError::InvalidArgumentError(text) | ArrowError::ComputeError(text)
-            if ["too large to store", "out of range", "overflow"]
+            if ["too large to store", "too small to store", "out of range", "overflow"]
                 .iter()
                 .any(|sign| text.contains(sign)) =>
         {

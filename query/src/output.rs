@@ -33,7 +33,8 @@ pub fn plain_schema(schema: &Schema) -> SchemaRef {
     Arc::new(Schema::new(plain_fields(schema.fields())))
 }
 
-fn plain_batch(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+/// The batch in the types of a schema that differ from its own only in how values are laid out.
+pub(crate) fn plain_batch(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let columns = batch
         .columns()
         .iter()
@@ -66,7 +67,8 @@ fn plain_field(field: &FieldRef) -> FieldRef {
     ))
 }
 
-fn plain_type(data_type: &DataType) -> DataType {
+/// A type without views, dictionaries and run-end encoding.
+pub(crate) fn plain_type(data_type: &DataType) -> DataType {
     match data_type {
         DataType::Utf8View | DataType::LargeUtf8 => DataType::Utf8,
         DataType::BinaryView | DataType::LargeBinary => DataType::Binary,

@@ -136,7 +136,8 @@ pub async fn file_table(store: &Store, path: &TablePath, connection: Arc<Connect
     let (partition_columns, file_columns): (Vec<&Column>, Vec<&Column>) =
         body.columns.iter().partition(|column| column.partition);
     let fields = |columns: &[&Column]| -> Result<Vec<FieldRef>> {
-        columns.iter().map(|column| field(column).map_err(&broken)).collect()
+        let fields = columns.iter().map(|column| field(column, format).map_err(&broken));
+        fields.collect()
     };
     let partitions = match body.partitions {
         PartitionMode::None => PartitionSource::None,
@@ -168,8 +169,8 @@ async fn declared(store: &Store, path: &TablePath, connection: &Connection, tabl
     Ok(PartitionSource::Declared(all))
 }
 
-fn field(column: &Column) -> std::result::Result<FieldRef, String> {
-    let data_type = parse_type(&column.data_type)?;
+fn field(column: &Column, format: Format) -> std::result::Result<FieldRef, String> {
+    let data_type = files::carried(format, parse_type(&column.data_type)?);
     Ok(Arc::new(Field::new(
         column.name.to_lowercase(),
         data_type,

@@ -92,10 +92,11 @@ def timed(suites: list[Suite]) -> list[Suite]:
 
 
 def likely(mutant: Mutant, suites: list[Suite]) -> list[Suite]:
-    """The unit tests of the module that the mutant is in."""
+    """The unit tests of the module that the mutant is in, then those of the module above."""
     package, _, *folders = Path(mutant.file).with_suffix("").parts
-    return [replace(suite, filters=("::".join(folders) + "::",)) for suite in suites
-            if suite.name == f"{package}-lakegate_{package}"]
+    filters = ["::".join(folders) + "::"] + (["::".join(folders[:-1]) + "::"] if len(folders) > 1 else [])
+    unit = [suite for suite in suites if suite.name == f"{package}-lakegate_{package}"][:1]
+    return [replace(suite, filters=(wanted,)) for suite in unit for wanted in filters]
 
 
 def judge(mutant: Mutant, suites: list[Suite]) -> Outcome:

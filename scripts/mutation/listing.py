@@ -26,8 +26,8 @@ class Mutant:
     returns: str
 
 
-def listed(repository: Path, globs: list[str]) -> list[Mutant]:
-    """All mutants in the files of the globs, in the order of the source."""
+def listed(repository: Path, globs: list[str], first: int) -> list[Mutant]:
+    """All mutants in the files of the globs, in the order of the source, numbered from `first`."""
     tool = shutil.which("cargo-mutants")
     if tool is None:
         sys.exit(f"cargo-mutants is missing: {REMEDY}")
@@ -37,7 +37,7 @@ def listed(repository: Path, globs: list[str]) -> list[Mutant]:
     answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if answer.returncode != 0:
         sys.exit(f"cargo-mutants could not list the mutants (tested with {VERSION}: {REMEDY})")
-    mutants = [read(number, entry) for number, entry in enumerate(json.loads(answer.stdout), start=1)]
+    mutants = [read(number, entry) for number, entry in enumerate(json.loads(answer.stdout), start=first)]
     if not mutants:
         sys.exit(f"no mutants in {' '.join(globs)}: do the files still have these names?")
     return mutants

@@ -1,11 +1,13 @@
 """What the outcomes say: the share of mutants that a test caught, its interval, and those that none did."""
 
+import json
 import math
 import re
 from collections import Counter
 from pathlib import Path
 
 from mutation.judging import Outcome
+from mutation.listing import Mutant
 
 EXPLAINED = "docs/mutants.md"
 LEAST_RATE = 0.95
@@ -25,6 +27,24 @@ def wilson(hits: int, trials: int, z: float = 1.96) -> tuple[float, float]:
 def placeless(name: str) -> str:
     """The name of a mutant without line and column, which move."""
     return re.sub(r":\d+:\d+:", ":", name, count=1)
+
+
+def lines(kept: Path) -> list[dict]:
+    return [json.loads(line) for line in kept.read_text().splitlines()]
+
+
+def survivors(kept: Path) -> set[str]:
+    """The names of the mutants that no test caught in the run that is kept there."""
+    return {line["name"] for line in lines(kept) if line["result"] == "survived"}
+
+
+def settled(kept: Path, mutants: list[Mutant]) -> list[Outcome]:
+    """The other outcomes of that run. The changed code must be as it was then: names hold line and column."""
+    known = {mutant.name: mutant for mutant in mutants}
+    if gone := [line["name"] for line in lines(kept) if line["name"] not in known]:
+        raise SystemExit(f"the code has changed since {kept} was written, run the whole set: {gone[0]} is gone")
+    return [Outcome(known[line["name"]], line["result"], line["by"], line["seconds"]) for line in lines(kept)
+            if line["result"] != "survived"]
 
 
 def report(label: str, outcomes: list[Outcome], repository: Path) -> bool:

@@ -5,6 +5,7 @@
 
 mod adapter;
 mod boundary;
+mod bytes_as_text;
 mod reader;
 
 use std::{
@@ -46,6 +47,10 @@ pub(crate) struct ScanState {
     pub(crate) meter: Arc<dyn ScanMeter>,
     /// Files whose footer is counted already.
     pub(crate) opened: Arc<Mutex<HashSet<Path>>>,
+    /// Files of which nothing says that their texts are text.
+    pub(crate) doubtful: Arc<Mutex<HashSet<Path>>>,
+    /// A policy hides rows or cells from the caller.
+    pub(crate) restricted: bool,
 }
 
 impl ScanState {
@@ -125,9 +130,11 @@ impl FileSource for LakeParquetSource {
         partition: usize,
     ) -> Result<Box<dyn Morselizer>> {
         let state = self.state.split();
+        let projected = self.projection().map(ProjectionExprs::column_indices);
         let factory = Arc::new(ReaderFactory {
             store: Arc::clone(&object_store),
             state: state.clone(),
+            texts: Arc::new(bytes_as_text::texts(self.table_schema().table_schema(), projected)),
         });
         let inner = match self.inner.downcast_ref::<ParquetSource>() {
             Some(source) => source

@@ -5,7 +5,9 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::{
-    datasource::physical_plan::parquet::{ParquetAccessPlan, ParquetFileMetrics, RowGroupAccessPlanFilter},
+    datasource::physical_plan::parquet::{
+        ParquetAccessPlan, ParquetFileMetrics, RowGroupAccessPlanFilter, apply_file_schema_type_coercions,
+    },
     physical_expr::{PhysicalExpr, utils::collect_columns},
     physical_optimizer::pruning::PruningPredicateBuilder,
     physical_plan::metrics::ExecutionPlanMetricsSet,
@@ -109,6 +111,8 @@ fn kept_row_groups(
 ) -> Option<BTreeSet<usize>> {
     let descriptor = metadata.file_metadata().schema_descr();
     let file: Schema = parquet_to_arrow_schema(descriptor, None).ok()?;
+    // As the scan reads it.
+    let file = apply_file_schema_type_coercions(raw, &file).unwrap_or(file);
     let same = collect_columns(predicate).iter().all(|column| {
         let declared = raw.field_with_name(column.name());
         let found = file.field_with_name(column.name());

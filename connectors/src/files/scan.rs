@@ -1,9 +1,6 @@
 //! How are the listed files of a table scanned? One `DataSourceExec` over file groups, without statistics, order or limit.
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex},
-};
+use std::sync::Arc;
 
 use datafusion::{
     datasource::{
@@ -76,7 +73,9 @@ pub fn scan(scan: FileScan<'_>) -> Result<Arc<dyn ExecutionPlan>> {
         cache: Arc::clone(&scan.cache),
         store_id: scan.store_url.as_str().into(),
         meter: Arc::clone(&scan.meter),
-        opened: Arc::new(Mutex::new(HashSet::new())),
+        opened: Arc::default(),
+        doubtful: Arc::default(),
+        restricted: scan.restricted,
     };
     let source: Arc<dyn FileSource> = match table.format {
         Format::Parquet => Arc::new(LakeParquetSource::new(schema, scan.prune.as_ref(), state)),

@@ -200,6 +200,17 @@ fn problem(name: &str, kind: OptionProblemKind) -> OptionProblem {
     }
 }
 
+/// The Arrow type in which values of a declared type come from files of a format. Text of Parquet files comes as views: their
+/// decoder then copies no values, and comparing and hashing short ones costs a word each. (Text within lists, structs and maps
+/// is what the declaration says: the decoder has no views there.)
+#[must_use]
+pub fn carried(format: Format, declared: DataType) -> DataType {
+    match (format, declared) {
+        (Format::Parquet, DataType::Utf8 | DataType::LargeUtf8) => DataType::Utf8View,
+        (_, declared) => declared,
+    }
+}
+
 /// Where partitions come from.
 #[derive(Clone, Debug)]
 pub enum PartitionSource {
@@ -226,8 +237,9 @@ pub struct FileTable {
     pub location: String,
     pub format: Format,
     pub options: FormatOptions,
-    /// Declared columns without the partition columns: lower-case names, declared types.
+    /// Declared columns without the partition columns: lower-case names, declared types as `carried` gives them.
     pub file_schema: SchemaRef,
+    /// Types as those of `file_schema`.
     pub partition_columns: Vec<FieldRef>,
     pub partitions: PartitionSource,
     pub absent: AbsentPolicyColumns,
@@ -338,6 +350,15 @@ fn raw_type(format: Format, declared: &DataType) -> DataType {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_of_parquet_comes_as_views() {
+        assert_eq!(carried(Format::Parquet, DataType::Utf8), DataType::Utf8View);
+        assert_eq!(carried(Format::Parquet, DataType::Int64), DataType::Int64);
+        for format in [Format::Csv, Format::Ndjson] {
+            assert_eq!(carried(format, DataType::Utf8), DataType::Utf8);
+        }
+    }
 
     #[test]
     fn options_are_a_closed_list() {

@@ -5,13 +5,20 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::{describe, plan, pool::Pools, read, settings, splits, types};
+use super::{
+    describe,
+    plan::{self, Scan},
+    pool::Pools,
+    read, settings, splits,
+    statement::Table,
+    types,
+};
 use crate::{
     call::{CallContext, InvocationId},
     connector::{CONTRACT, Connector, ConnectorSpec, DescribeRequest, DescribeResponse, PlanRequest, PlanResponse},
     error::Result,
     option::OptionProblem,
-    split::{ReadRequest, ReadStream, SplitsPage, SplitsRequest},
+    split::{HandleCodec, OneSplit, ReadRequest, ReadStream, SplitsPage, SplitsRequest},
 };
 
 /// The connector `postgres`. Idle connections of its pools are all that it keeps.
@@ -58,6 +65,11 @@ impl Connector for PostgresConnector {
         let mut problems = self.spec.check_options(options, credential);
         problems.extend(settings::check(options));
         problems
+    }
+
+    fn handles(&self) -> Option<&dyn HandleCodec> {
+        const HANDLES: OneSplit<Table, Scan> = OneSplit::new();
+        Some(&HANDLES)
     }
 
     async fn describe(&self, cx: &CallContext, request: DescribeRequest) -> Result<DescribeResponse> {

@@ -1,6 +1,7 @@
 //! How is a comparison written for PostgreSQL so that it has the engine's outcome? The table of connectors.md §5.1.
 
 use arrow::datatypes::DataType;
+use serde::{Deserialize, Serialize};
 
 use super::{
     literal::Literal,
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// A table, view, materialized view or foreign table, as described.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 pub(super) struct Table {
     pub name: RemoteName,
     /// Quoted and qualified.
@@ -30,7 +31,7 @@ pub(super) struct Table {
 }
 
 /// A column of it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 pub(super) struct Column {
     pub name: String,
     pub kind: ColumnType,

@@ -1,27 +1,20 @@
 //! Whom do we talk to? TLS by rustls; the server's certificate is verified unless the connection says otherwise.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use rustls::{
-    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    ClientConfig, DigitallySignedStruct, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
-    pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
+    pki_types::{CertificateDer, ServerName, UnixTime},
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::settings::{Settings, TlsMode};
-use crate::error::{ConnectorError, ConnectorErrorKind, Result};
-
-/// Where systems keep the certificates that they trust.
-const SYSTEM_BUNDLES: &[&str] = &[
-    // sorted: start
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-    "/etc/ssl/certs/ca-certificates.crt",
-    // sorted: end
-];
+use crate::{
+    error::{ConnectorError, ConnectorErrorKind, Result},
+    trust::roots,
+};
 
 /// How connections of a pool are encrypted.
 #[derive(Clone)]
@@ -46,36 +39,6 @@ impl Tls {
         };
         Ok(Self::On(MakeRustlsConnect::new(config.with_no_client_auth())))
     }
-}
-
-async fn roots(ca: Option<&Path>) -> Result<RootCertStore> {
-    let mut store = RootCertStore::empty();
-    match ca {
-        Some(path) => {
-            let pem = tokio::fs::read(path)
-                .await
-                .map_err(|error| broken("the file of option `ca` cannot be read").with_source(error))?;
-            add(&mut store, &pem);
-        }
-        None => {
-            for bundle in SYSTEM_BUNDLES {
-                if let Ok(pem) = tokio::fs::read(bundle).await {
-                    add(&mut store, &pem);
-                    break;
-                }
-            }
-        }
-    }
-    if store.is_empty() {
-        return Err(broken(
-            "there is no certificate authority to verify the server by: set option `ca`",
-        ));
-    }
-    Ok(store)
-}
-
-fn add(store: &mut RootCertStore, pem: &[u8]) {
-    store.add_parsable_certificates(CertificateDer::pem_slice_iter(pem).filter_map(Result::ok));
 }
 
 fn broken(message: &str) -> ConnectorError {

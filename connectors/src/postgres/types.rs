@@ -4,6 +4,7 @@
 //! connectors.md §5.1 and §5.4; the catalog row that feeds them comes from `describe`.
 
 use arrow::datatypes::{DataType, IntervalUnit, TimeUnit};
+use serde::{Deserialize, Serialize};
 
 use crate::capability::{Capabilities, Consistency, FilterSupport, OperatorClass, Pushdown, TypeClass};
 
@@ -26,7 +27,7 @@ pub(super) struct CatalogType {
 pub(super) const TEXT: u32 = 25;
 
 /// How a column is read, as kept in handles.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 pub(super) struct ColumnType {
     /// The binary form to expect.
     pub wire: Wire,
@@ -37,7 +38,7 @@ pub(super) struct ColumnType {
 }
 
 /// The binary form of a column on the wire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 pub(super) enum Wire {
     Bool,
     Int2,
@@ -57,7 +58,7 @@ pub(super) enum Wire {
 }
 
 /// How a column stands in the select list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 pub(super) enum Output {
     /// As it is.
     Plain,
@@ -68,7 +69,7 @@ pub(super) enum Output {
 }
 
 /// What the server may compare with the outcome that the engine's operator has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 pub(super) enum Comparison {
     /// Nothing but IS NULL.
     Nothing,

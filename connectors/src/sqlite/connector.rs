@@ -2,13 +2,19 @@
 
 use async_trait::async_trait;
 
-use super::{describe, plan, read, splits, types};
+use super::{
+    describe,
+    plan::{self, Scan},
+    read, splits,
+    statement::Table,
+    types,
+};
 use crate::{
     call::{CallContext, InvocationId},
     connector::{CONTRACT, Connector, ConnectorSpec, DescribeRequest, DescribeResponse, PlanRequest, PlanResponse},
     error::Result,
     option::{OptionSpec, OptionType},
-    split::{ReadRequest, ReadStream, SplitsPage, SplitsRequest},
+    split::{HandleCodec, OneSplit, ReadRequest, ReadStream, SplitsPage, SplitsRequest},
 };
 
 /// The connector `sqlite`.
@@ -55,6 +61,11 @@ impl Default for SqliteConnector {
 impl Connector for SqliteConnector {
     fn spec(&self) -> &ConnectorSpec {
         &self.spec
+    }
+
+    fn handles(&self) -> Option<&dyn HandleCodec> {
+        const HANDLES: OneSplit<Table, Scan> = OneSplit::new();
+        Some(&HANDLES)
     }
 
     async fn describe(&self, cx: &CallContext, request: DescribeRequest) -> Result<DescribeResponse> {

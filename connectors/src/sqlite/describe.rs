@@ -120,7 +120,7 @@ async fn table(file: &mut SqliteConnection, wanted: &RemoteName) -> Result<Table
         })
         .collect::<Vec<_>>();
     let row_id = if kind == "table" && without_rowid == 0 {
-        row_id(&kinds)
+        row_id(&kinds).map(str::to_owned)
     } else {
         None
     };
@@ -259,7 +259,9 @@ async fn indexes(file: &mut SqliteConnection, table: &str) -> Result<Vec<IndexSp
 
 /// The greatest rowid: cheap, and near the number of rows where rows are seldom deleted.
 async fn estimated_rows(file: &mut SqliteConnection, table: &Table) -> Result<Option<u64>> {
-    let Some(row_id) = table.row_id else { return Ok(None) };
+    let Some(row_id) = table.row_id.as_deref() else {
+        return Ok(None);
+    };
     let text = format!(
         "SELECT max({}) FROM {} AS s",
         crate::statement::column(row_id),

@@ -89,7 +89,7 @@ mod tests {
             relation: "\"main\".\"t\"".to_owned(),
             columns: vec![column("a\"b", Storage::Integer), column("t", Storage::Text)],
             stored: true,
-            row_id: Some("rowid"),
+            row_id: Some("rowid".to_owned()),
         };
         let rows = Predicate::compare("t", CompareOp::Eq, ScalarValue::from("x'; --"));
         let scan = ScanSpec {

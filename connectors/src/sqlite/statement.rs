@@ -8,6 +8,7 @@ use arrow::{
     datatypes::{DataType, Int64Type},
 };
 use datafusion::common::ScalarValue;
+use serde::{Deserialize, Serialize};
 
 use super::types::{ColumnType, Storage};
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
 };
 
 /// A table or view, as described.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 pub(super) struct Table {
     /// The source's spelling.
     pub name: String,
@@ -28,11 +29,11 @@ pub(super) struct Table {
     /// No column is computed when it is read.
     pub stored: bool,
     /// Name under which the rowid can be read: not in views and WITHOUT ROWID tables.
-    pub row_id: Option<&'static str>,
+    pub row_id: Option<String>,
 }
 
 /// A column of it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 pub(super) struct Column {
     pub name: String,
     pub kind: ColumnType,
@@ -83,7 +84,7 @@ impl Dialect for Table {
     }
 
     fn row_mark(&self) -> Option<String> {
-        Some(self.row_id.map_or_else(|| "NULL".to_owned(), column))
+        Some(self.row_id.as_deref().map_or_else(|| "NULL".to_owned(), column))
     }
 
     fn leaf(&self, predicate: &Predicate) -> Option<Condition<Literal>> {

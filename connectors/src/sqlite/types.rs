@@ -14,11 +14,12 @@
 //! Dates are text: SQLite has no date type, and whether a number means seconds, days or a year is known to nobody here.
 
 use arrow::datatypes::DataType;
+use serde::{Deserialize, Serialize};
 
 use crate::capability::{Capabilities, Consistency, FilterSupport, OperatorClass, Pushdown, TypeClass};
 
 /// How the values of a column are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 pub(super) enum Storage {
     Integer,
     Real,
@@ -30,7 +31,7 @@ pub(super) enum Storage {
 }
 
 /// What a column of a table can do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 pub(super) struct ColumnType {
     pub storage: Storage,
     /// `= <> IN` at the source.

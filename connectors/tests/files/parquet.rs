@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{ArrayRef, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray},
+    array::{ArrayRef, BinaryArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray},
     datatypes::{DataType, Schema},
 };
 use datafusion::{
@@ -200,6 +200,44 @@ async fn a_narrower_type_fails_at_the_value_or_for_the_restricted_at_once() {
     lake.restricted = true;
     // Whatever the values are: the same answer.
     for table in [&table, &wide] {
+        let error = lake.read(table).await.expect_err("type");
+        assert_eq!(ours(&error).code(), "TYPE_MISMATCH");
+        let files = lake.list(table).await;
+        lake.scan(table, &files, vec![1], None, vec![])
+            .await
+            .expect("other column");
+    }
+}
+
+/// The decoder would make a text of any bytes: they are looked at, and the restricted are told the same whatever they are.
+#[tokio::test]
+async fn bytes_are_text_if_they_are() {
+    let mut lake = Lake::new();
+    let rows = |bytes: &[u8]| {
+        let bytes: ArrayRef = Arc::new(BinaryArray::from(vec![
+            Some(bytes),
+            None,
+            Some(&b"a text that is not short"[..]),
+        ]));
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
+        RecordBatch::try_from_iter([("x", bytes), ("n", numbers)]).expect("batch")
+    };
+    lake.parquet("t/a", &[rows("ä".as_bytes())], 10);
+    lake.parquet("u/a", &[rows(b"\xff\xfe")], 10);
+    let columns = [("x", DataType::Utf8View), ("n", DataType::Int64)];
+    let good = lake.table("t", Format::Parquet, &columns);
+    let bad = lake.table("u", Format::Parquet, &columns);
+    assert_eq!(
+        lake.read(&good).await.expect("rows"),
+        "x,n\n,2\na text that is not short,3\nä,1"
+    );
+    let error = lake.read(&bad).await.expect_err("bytes that are no text");
+    assert_eq!(
+        (ours(&error).code(), ours(&error).file()),
+        ("VALUE_MISMATCH", Some("u/a"))
+    );
+    lake.restricted = true;
+    for table in [&good, &bad] {
         let error = lake.read(table).await.expect_err("type");
         assert_eq!(ours(&error).code(), "TYPE_MISMATCH");
         let files = lake.list(table).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use http::HeaderMap;
-use lakegate_catalog::record::QueryState;
+use lakegate_catalog::record::{QueryRecord, QueryState};
 use lakegate_openapi::query as wire;
 use lakegate_query::{
     context::Caller,
@@ -55,17 +55,42 @@ pub fn request(body: wire::SubmitQuery, headers: &HeaderMap) -> Result<SubmitReq
 
 /// INVARIANT: what cannot be understood is refused: without it the caller would see more.
 fn on_behalf_of(body: Option<String>, headers: &HeaderMap) -> Result<Option<String>> {
-    let Some(value) = headers.get(ON_BEHALF_OF) else {
+    let Some(named) = acting_for(headers)? else {
         return Ok(body);
     };
-    let named = value.to_str().ok().filter(|name| !name.is_empty());
-    let named = named.ok_or_else(|| ApiError::invalid("the header `Lakegate-On-Behalf-Of` names no user"))?;
     if body.as_deref().is_some_and(|body| body != named) {
         return Err(ApiError::invalid(
             "`on_behalf_of` and the header `Lakegate-On-Behalf-Of` name two users: leave one out",
         ));
     }
     Ok(Some(named.to_owned()))
+}
+
+/// Whom the header names.
+///
+/// # Errors
+/// `INVALID_REQUEST` if it is no text.
+pub fn acting_for(headers: &HeaderMap) -> Result<Option<&str>> {
+    let Some(value) = headers.get(ON_BEHALF_OF) else {
+        return Ok(None);
+    };
+    let named = value.to_str().ok().filter(|name| !name.is_empty());
+    let named = named.ok_or_else(|| ApiError::invalid("the header `Lakegate-On-Behalf-Of` names no user"))?;
+    Ok(Some(named))
+}
+
+/// Rows that were made for somebody else, or for nobody but the caller, may be more than the named user may see.
+///
+/// # Errors
+/// `INVALID_REQUEST` if the query was not run on behalf of the named user.
+pub fn check_acted_for(record: &QueryRecord, named: &str) -> Result<()> {
+    match &record.on_behalf_of {
+        Some(user) if user.name == named => Ok(()),
+        _ => Err(ApiError::invalid(format!(
+            "query `{}` was not run on behalf of `{named}`: leave `Lakegate-On-Behalf-Of` out, or run it for them",
+            record.id
+        ))),
+    }
 }
 
 /// How long to wait for a change.

@@ -99,6 +99,14 @@ async fn the_header_is_heard_or_refused() {
             "{path}"
         );
     }
+    // Rows that bob made for himself are more than those that ana may see.
+    let own = submit(&server, BOB, &[], json!({})).await.json();
+    let path = format!("/v1/queries/{}/results", own["id"].as_str().unwrap());
+    for named in ["ana", "bob"] {
+        let answer = server.call(http::Method::GET, BOB, &path, &[(HEADER, named)], "").await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text());
+    }
+    assert_eq!(server.get(BOB, &path).await.status, StatusCode::OK);
     for headers in [vec![(HEADER, "")], vec![(HEADER, "ana"), (HEADER, "ana")]] {
         let answer = submit(&server, BOB, &headers, json!({})).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{headers:?}");

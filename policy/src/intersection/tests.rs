@@ -26,6 +26,7 @@ fn facts() -> RelationFacts {
         columns: vec![ColumnFacts {
             id: "c".to_owned(),
             decided_as: "c".to_owned(),
+            above: Vec::new(),
             masks: MASKS.iter().map(mask).collect(),
         }],
         filters: Vec::new(),
@@ -181,6 +182,7 @@ fn a_column_that_one_may_not_see_is_hidden_and_without_columns_there_is_no_table
     facts.columns.push(ColumnFacts {
         id: "d".to_owned(),
         decided_as: "d".to_owned(),
+        above: Vec::new(),
         masks: Vec::new(),
     });
     let two = |first: Clear, second: Clear| {

@@ -9,8 +9,8 @@ use lakegate_catalog::{
     snapshot::{Snapshot, TablePath},
 };
 use lakegate_policy::{
-    Access, AlikeFacts, Clear, ColumnFacts, ColumnKey, EntityUid, FilterFacts, FilterScope, MaskFacts, PolicyError,
-    PolicySet, RelationFacts, RowScope, resource,
+    AlikeFacts, ColumnFacts, ColumnKey, EntityUid, FilterFacts, FilterScope, MaskFacts, PolicyError, PolicySet,
+    RelationFacts, resource,
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -135,6 +135,7 @@ pub(crate) fn gather(
         facts.push(ColumnFacts {
             id: leaf.id.as_str().to_owned(),
             decided_as,
+            above: leaf.above().iter().map(|id| id.as_str().to_owned()).collect(),
             masks,
         });
     }
@@ -186,17 +187,4 @@ fn scope(filter: &DataFilter, leaves: &[LeafFacts]) -> FilterScope {
     let meant = |leaf: &&LeafFacts| leaf.is_among(&filter.covers) && !leaf.is_among(filter.columns.excepted());
     let ids = leaves.iter().filter(meant).map(|leaf| leaf.id.as_str().to_owned());
     FilterScope::Include(ids.collect())
-}
-
-/// A forbid on a struct column or an inner struct (`==` it) closes the fields below, whatever they decide themselves.
-pub(crate) fn forbid_below(access: &mut Access, leaves: &[LeafFacts], forbidden: impl Fn(&ObjectId) -> bool) {
-    for (column, leaf) in access.columns.iter_mut().zip(leaves) {
-        let mut above = leaf.lineage.iter().take(leaf.lineage.len().saturating_sub(1));
-        if column.clear != Clear::Never && above.any(&forbidden) {
-            column.clear = Clear::Never;
-        }
-    }
-    if !access.columns.iter().any(lakegate_policy::ColumnAccess::is_visible) {
-        access.rows = RowScope::None;
-    }
 }

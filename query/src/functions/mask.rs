@@ -6,6 +6,8 @@ mod bucket;
 pub(crate) mod fixed;
 mod hash;
 mod secret;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::sync::Arc;

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::meaning::{Conditions, MaskMeaning, condition};
 use crate::{
-    authorize::{LeafFacts, forbid_below, gather, leaves},
+    authorize::{LeafFacts, gather, leaves},
     entities::Closure,
 };
 
@@ -128,7 +128,7 @@ impl<'a> Relation<'a> {
     }
 
     pub(super) fn sight(&self, (id, user): (&ObjectId, &User), request: &RequestContext) -> Sight {
-        let mut access = self.authorizer.access(id.as_str(), request, &self.facts);
+        let access = self.authorizer.access(id.as_str(), request, &self.facts);
         let ask = |action: Action, entity: &str, object: &ObjectId| {
             let resource = resource::uid(entity, object.as_str());
             let question = Request {
@@ -139,9 +139,6 @@ impl<'a> Relation<'a> {
             };
             self.authorizer.decide(&question).verdict
         };
-        forbid_below(&mut access, &self.leaves, |column| {
-            ask(Action::Select, "Column", column) == Verdict::Forbidden
-        });
         let describes = |entity: &str, object: &ObjectId| ask(Action::Describe, entity, object) == Verdict::Allow;
         let rows = self.rows(&access, user);
         let cell = |(column, leaf): (&ColumnAccess, &LeafFacts)| {

@@ -160,6 +160,9 @@ impl ScalarUDFImpl for CellUdf {
 }
 
 #[cfg(test)]
+mod structs;
+
+#[cfg(test)]
 mod tests {
     use datafusion::arrow::array::{BinaryArray, Int64Array, StringArray};
 

@@ -276,6 +276,8 @@ mod tests {
             "keep(4, middle)",
             "keep(4, left, 0)",
             "keep(-1, left)",
+            "keep(+4, left)",
+            "keep(, left)",
             "keep(1001, left)",
             "keep(4, left, 4, 4)",
             "keep(4, left",
@@ -314,6 +316,20 @@ mod tests {
                 "{func} {data_type}"
             );
         }
+        for (func, told) in [
+            ("show-first-4", true),
+            ("show-last-4", true),
+            ("sha-256-global", true),
+            ("keep(4, left)", false),
+        ] {
+            assert_eq!(check(func, &DataType::Utf8).unwrap().lint().is_some(), told, "{func}");
+        }
+        assert_eq!(check_domain("hmac-sha-256", &"x".repeat(MAX_DOMAIN)), Ok(()));
+        assert_eq!(
+            check_domain("hmac-sha-256", &"x".repeat(MAX_DOMAIN + 1)),
+            Err(MaskProblem::Domain)
+        );
+        assert_eq!(check_domain("sha-256-query-local", "a\nb"), Err(MaskProblem::Domain));
         assert_eq!(check_domain("hmac-sha-256", "ssn"), Ok(()));
         assert_eq!(check_domain("hmac-sha-256", ""), Err(MaskProblem::Domain));
         assert!(matches!(

@@ -68,7 +68,10 @@ impl InnerPlan<'_> {
             .as_ref()
             .map(|predicate| physical(predicate, &input))
             .transpose()?;
-        let user = self.user()?.map(|condition| physical(&condition, &input)).transpose()?;
+        let user = self
+            .user(&input)?
+            .map(|condition| physical(&condition, &input))
+            .transpose()?;
         let batch_size = session.config().batch_size();
         let filter = Arc::new(PolicyFilterExec::new(
             self.mark.clone(),
@@ -107,12 +110,12 @@ impl InnerPlan<'_> {
     }
 
     /// What was promised as exact is applied, or nothing runs.
-    fn user(&self) -> Result<Option<Expr>> {
+    fn user(&self, input: &SchemaRef) -> Result<Option<Expr>> {
         let lost = || DataFusionError::Internal("a leakproof condition has no expression".to_owned());
         let conditions: Vec<Expr> = self
             .filters
             .iter()
-            .map(|filter| expression(filter).ok_or_else(lost))
+            .map(|filter| expression(filter, input).ok_or_else(lost))
             .collect::<Result<_>>()?;
         Ok(conditions
             .into_iter()

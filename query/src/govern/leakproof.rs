@@ -13,7 +13,7 @@ use lakegate_connectors::{
     scan::ColumnRef,
 };
 
-use super::row_filter::{flipped, in_set};
+use super::row_filter::{flipped, in_set, text_literal};
 
 /// What a clear column is called below the barrier, and its type there. `None`: not to be read by user conditions.
 pub(super) trait ClearColumns {
@@ -105,10 +105,13 @@ fn column<'a>(expr: &Expr, columns: &'a dyn ClearColumns) -> Option<(ColumnRef, 
     }
 }
 
-/// A literal of exactly this type, not NULL: what NULL makes of a condition is left to the engine.
+/// A literal of exactly this type, not NULL: what NULL makes of a condition is left to the engine. A text is one in whatever
+/// form.
 fn literal(expr: &Expr, data_type: &DataType) -> Option<ScalarValue> {
     match expr {
-        Expr::Literal(value, _) if !value.is_null() && value.data_type() == *data_type => Some(value.clone()),
+        Expr::Literal(value, _) if value.is_null() => None,
+        Expr::Literal(value, _) if value.data_type() == *data_type => Some(value.clone()),
+        Expr::Literal(value, _) => text_literal(&text(value.clone())?, data_type),
         _ => None,
     }
 }
@@ -141,6 +144,9 @@ fn compare_op(op: Operator) -> Option<CompareOp> {
 }
 
 #[cfg(test)]
+mod meaning;
+
+#[cfg(test)]
 mod tests {
     use datafusion::prelude::{cast, col, concat, lit};
 
@@ -153,6 +159,7 @@ mod tests {
             match visible {
                 "id" => Some(("raw_id", &DataType::Int64)),
                 "region" => Some(("region", &DataType::Utf8)),
+                "city" => Some(("city", &DataType::Utf8View)),
                 _ => None,
             }
         }
@@ -168,6 +175,7 @@ mod tests {
                 .between(lit(1_i64), lit(2_i64))
                 .or(col("region").like(lit("D%"))),
             col("orders.region").eq(lit("DE")),
+            col("city").eq(lit("Rom")).or(col("city").like(lit("R%"))),
         ];
         for expr in yes {
             assert!(translate(&expr, &Clear).is_some(), "{expr}");

@@ -227,7 +227,7 @@ fn pruning(condition: &Predicate, table: &FileTable, raw: &SchemaRef) -> Result<
         (partition || !text) && !float
     };
     let condition = relaxed(condition, &usable);
-    let expr: Option<Expr> = conjuncts(&condition)
+    let expr: Option<Expr> = conjuncts(&condition, raw)
         .into_iter()
         .reduce(|left, right| binary(left, Operator::And, right));
     expr.map(|expr| physical(&expr, raw))

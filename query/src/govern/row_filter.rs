@@ -30,6 +30,7 @@ use lakegate_connectors::{predicate::Predicate, scan::ColumnRef};
 
 pub(crate) use emit::{binary, raw_column};
 pub(crate) use function::{DateUnit, FilterFunction};
+pub(crate) use literal::text as text_literal;
 pub(crate) use moment::truncated;
 pub(crate) use pushed::{all, any, flipped, in_set, relaxed};
 pub(crate) use text::{text_array, texts};

@@ -6,8 +6,8 @@ use std::{fmt, sync::Arc};
 
 use datafusion::{
     arrow::{
-        array::{RecordBatch, RecordBatchOptions},
-        datatypes::SchemaRef,
+        array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions},
+        datatypes::{DataType, SchemaRef},
     },
     common::tree_node::TreeNodeRecursion,
     config::ConfigOptions,
@@ -38,6 +38,8 @@ pub(super) struct Seen {
     pub(super) filters: Vec<String>,
     /// Partitions shown at least.
     pub(super) partitions: usize,
+    /// Rows or cells are hidden.
+    pub(super) restricted: bool,
 }
 
 /// The barrier around one governed scan.
@@ -168,14 +170,14 @@ impl ExecutionPlan for GovernedScanExec {
             return Ok(Box::pin(EmptyRecordBatchStream::new(self.schema())));
         }
         let inner = self.inner.execute(partition, context).map_err(sanitised)?;
-        let (schema, cx) = (self.schema(), Arc::clone(&self.seen.cx));
+        let (schema, cx, restricted) = (self.schema(), Arc::clone(&self.seen.cx), self.seen.restricted);
         let output = Arc::clone(&schema);
         let batches = std::panic::AssertUnwindSafe(inner).catch_unwind().map(move |item| {
             let _timer = metrics.elapsed_compute().timer();
             cx.check().map_err(|error| DataFusionError::External(Box::new(error)))?;
             let batch = item
                 .unwrap_or_else(|_| Err(DataFusionError::Internal("a decoder panicked".to_owned())))
-                .and_then(|batch| dressed(batch, &output))
+                .and_then(|batch| dressed(batch, &output, restricted))
                 .map_err(sanitised)?;
             metrics.record_output(batch.num_rows());
             Ok(batch)
@@ -188,14 +190,27 @@ impl ExecutionPlan for GovernedScanExec {
     }
 }
 
-/// The batch under the visible schema: no metadata of the source, visible names.
-fn dressed(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+/// The batch under the visible schema: no metadata of the source, visible names, and no byte of what is hidden.
+fn dressed(batch: RecordBatch, schema: &SchemaRef, restricted: bool) -> Result<RecordBatch> {
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    let columns = batch.columns().iter();
+    let columns = columns.map(|column| if restricted { alone(column) } else { Arc::clone(column) });
     Ok(RecordBatch::try_new_with_options(
         Arc::clone(schema),
-        batch.columns().to_vec(),
+        columns.collect(),
         &options,
     )?)
+}
+
+/// The values without what lies around them: views of text point into pages of the source, in which hidden values stand beside
+/// visible ones, and what holds the pages is charged for all of them.
+fn alone(column: &ArrayRef) -> ArrayRef {
+    match column.data_type() {
+        DataType::Utf8View if !column.as_string_view().data_buffers().is_empty() => {
+            Arc::new(column.as_string_view().gc())
+        }
+        _ => Arc::clone(column),
+    }
 }
 
 /// Nothing follows the first error: a stream that panicked must not be polled again.
@@ -207,4 +222,41 @@ fn ended_by_error(
         *failed = matches!(next, Some(Err(_)));
         std::future::ready(next)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::{
+        array::{BooleanArray, StringArray, StringViewArray},
+        compute::{cast, filter_record_batch, kernels::boolean::not},
+    };
+
+    use super::*;
+
+    /// Views keep what they point into; what passes the barrier holds what may be seen and nothing else.
+    #[test]
+    fn no_byte_of_a_hidden_text_passes() {
+        let texts: ArrayRef = Arc::new(StringArray::from(vec![
+            "a visible text of some length",
+            "a hidden text with a CANARY in it",
+        ]));
+        let views = cast(&texts, &DataType::Utf8View).unwrap();
+        let batch = RecordBatch::try_from_iter([("x", views)]).unwrap();
+        let hidden = BooleanArray::from(vec![false, true]);
+        let kept = filter_record_batch(&batch, &not(&hidden).unwrap()).unwrap();
+        let schema = kept.schema();
+        let bytes = |batch: &RecordBatch| {
+            let views: StringViewArray = batch.column(0).as_string_view().clone();
+            let buffers = views.data_buffers().iter();
+            String::from_utf8(buffers.flat_map(|buffer| buffer.to_vec()).collect()).unwrap()
+        };
+        let open = dressed(kept.clone(), &schema, false).unwrap();
+        assert!(bytes(&open).contains("CANARY"), "the test is of no use");
+        let restricted = dressed(kept, &schema, true).unwrap();
+        assert_eq!(bytes(&restricted), "a visible text of some length");
+        assert_eq!(
+            restricted.column(0).as_string_view().value(0),
+            "a visible text of some length"
+        );
+    }
 }

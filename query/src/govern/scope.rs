@@ -98,6 +98,8 @@ pub(super) struct Scope {
     pub(super) policy_columns: Vec<usize>,
     /// A row filter or a mask applies.
     pub(super) restricted: bool,
+    /// A column or field does not exist for the caller. Files are as large as it makes them.
+    pub(super) narrowed: bool,
 }
 
 impl ClearColumns for Scope {
@@ -166,6 +168,7 @@ impl<'a> Compiler<'a> {
             guard,
             policy_columns: self.policy_columns.into_iter().collect(),
             restricted,
+            narrowed: access.columns.iter().any(|column| !column.is_visible()),
         })
     }
 

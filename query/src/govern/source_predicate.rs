@@ -1,6 +1,7 @@
 //! How is a condition for sources written as an engine expression? For pruning files, partitions and row groups.
 
 use datafusion::{
+    arrow::datatypes::Schema,
     common::ScalarValue,
     logical_expr::{Between, Expr, Like, Operator, expr::InList, lit},
 };
@@ -9,16 +10,16 @@ use lakegate_connectors::{
     scan::ColumnRef,
 };
 
-use super::row_filter::{binary, raw_column};
+use super::row_filter::{binary, raw_column, text_literal};
 
-/// The same condition over raw columns by name; `None` for what the engine has no form of.
-pub(super) fn expression(predicate: &Predicate) -> Option<Expr> {
+/// The same condition over the columns of `raw` by name; `None` for what the engine has no form of.
+pub(super) fn expression(predicate: &Predicate, raw: &Schema) -> Option<Expr> {
     Some(match predicate {
         Predicate::True => lit(true),
         Predicate::False => lit(false),
-        Predicate::And(parts) => joined(parts, Operator::And)?,
-        Predicate::Or(parts) => joined(parts, Operator::Or)?,
-        Predicate::Not(part) => Expr::Not(Box::new(expression(part)?)),
+        Predicate::And(parts) => joined(parts, Operator::And, raw)?,
+        Predicate::Or(parts) => joined(parts, Operator::Or, raw)?,
+        Predicate::Not(part) => Expr::Not(Box::new(expression(part, raw)?)),
         Predicate::Compare {
             column: name,
             op,
@@ -60,10 +61,13 @@ pub(super) fn expression(predicate: &Predicate) -> Option<Expr> {
         Predicate::Like { column: name, pattern } => {
             // Only the prefix form prunes; others may need a matcher that can fail on long patterns.
             pattern.prefix()?;
+            // In the layout of the column: nothing converts it any more.
+            let data_type = raw.field_with_name(name.column.as_str()).ok()?.data_type();
+            let pattern = text_literal(&pattern.to_sql(), data_type)?;
             Expr::Like(Like::new(
                 false,
                 Box::new(column(name)),
-                Box::new(lit(pattern.to_sql())),
+                Box::new(literal(&pattern)),
                 None,
                 false,
             ))
@@ -73,16 +77,16 @@ pub(super) fn expression(predicate: &Predicate) -> Option<Expr> {
 }
 
 /// Conjuncts, so that one without a form does not take the others with it.
-pub(super) fn conjuncts(predicate: &Predicate) -> Vec<Expr> {
+pub(super) fn conjuncts(predicate: &Predicate, raw: &Schema) -> Vec<Expr> {
     match predicate {
         Predicate::True => Vec::new(),
-        Predicate::And(parts) => parts.iter().flat_map(conjuncts).collect(),
-        other => expression(other).into_iter().collect(),
+        Predicate::And(parts) => parts.iter().flat_map(|part| conjuncts(part, raw)).collect(),
+        other => expression(other, raw).into_iter().collect(),
     }
 }
 
-fn joined(parts: &[Predicate], operator: Operator) -> Option<Expr> {
-    let parts: Vec<Expr> = parts.iter().map(expression).collect::<Option<_>>()?;
+fn joined(parts: &[Predicate], operator: Operator, raw: &Schema) -> Option<Expr> {
+    let parts: Vec<Expr> = parts.iter().map(|part| expression(part, raw)).collect::<Option<_>>()?;
     Some(
         parts
             .into_iter()

@@ -137,18 +137,12 @@ impl GovernedTable {
         Arc::clone(&self.scope.schema)
     }
 
-    /// A row filter or mask applies to the caller.
-    #[must_use]
-    pub fn is_restricted(&self) -> bool {
-        self.scope.restricted
-    }
-
-    /// The caller may not know figures of what lies behind the barrier: rows or cells are hidden there, or may be by the body
-    /// of a view.
+    /// The caller may not know figures of what lies behind the barrier: rows, cells or columns are hidden there, or may be by the
+    /// body of a view.
     pub(super) fn hides(&self) -> bool {
         let view = self.grant.path.view.as_ref();
         let lends = view.is_some_and(|view| view.body.security != ViewSecurity::Invoker);
-        (self.scope.restricted || lends || self.cx.is_lent()) && !self.grant.read_stats
+        (self.scope.restricted || self.scope.narrowed || lends || self.cx.is_lent()) && !self.grant.read_stats
     }
 
     fn leakproof(&self, filter: &Expr) -> Option<Predicate> {
@@ -209,6 +203,7 @@ impl GovernedTable {
             relation: self.grant.name(),
             filters: shown,
             partitions: if self.hides() { partitions } else { 1 },
+            restricted: self.scope.restricted,
         };
         Ok(Arc::new(GovernedScanExec::new(seen, mark, schema, inner)))
     }

@@ -153,6 +153,10 @@ impl ScalarUDFImpl for Bounded {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let constant = args.args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { args.number_rows };
+        let args = ScalarFunctionArgs {
+            args: self.growth.prepared(args.args),
+            ..args
+        };
         let estimates = self.growth.estimates(&args.args, rows)?;
         if estimates.iter().sum::<f64>() <= LIMIT {
             return self.inner.invoke_with_args(args);

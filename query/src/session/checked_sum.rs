@@ -1,10 +1,12 @@
 //! What is the sum of numbers that does not fit its type? An error, as in PostgreSQL and Trino; the engine's own wraps.
 //!
-//! Sums of integers and durations are kept in 128 bits, those of long decimals in 256, so that only the final value must
-//! fit and the order of rows does not matter. Floats, and decimals that leave room for ten thousand million rows, are the
-//! engine's (engine-gaps.md §1).
+//! Sums are kept in more bits than any number of rows can fill (192; of decimals of more than 38 digits 256), so that only the
+//! final value must fit and the order of rows does not matter. Floats, and decimals that leave room for ten thousand million
+//! rows, are the engine's (engine-gaps.md §1).
 
 mod accumulator;
+mod carried;
+mod carried_groups;
 mod groups;
 mod wide;
 
@@ -21,7 +23,8 @@ use datafusion::{
     },
 };
 
-use accumulator::{DistinctSum, RowSum};
+use accumulator::{CarriedSum, DistinctSum, RowSum};
+use carried_groups::CarriedGroups;
 use groups::GroupedSum;
 use wide::state_type;
 
@@ -36,9 +39,13 @@ struct CheckedSum {
     inner: Sum,
 }
 
-/// In how many bits is a sum kept that could leave its type?
+/// How is a sum kept that could leave its type?
 enum Width {
-    Bits128,
+    /// In 128 bits and a count of wraps; different values in 128 bits.
+    Narrow,
+    /// In 128 bits and a count of wraps; different values in 256 bits.
+    Long,
+    /// In 256 bits.
     Bits256,
 }
 
@@ -49,8 +56,8 @@ fn width(result: &DataType) -> Option<Width> {
         | DataType::UInt64
         | DataType::Duration(_)
         | DataType::Decimal32(..)
-        | DataType::Decimal64(..) => Some(Width::Bits128),
-        DataType::Decimal128(precision, _) if *precision == DECIMAL128_MAX_PRECISION => Some(Width::Bits256),
+        | DataType::Decimal64(..) => Some(Width::Narrow),
+        DataType::Decimal128(precision, _) if *precision == DECIMAL128_MAX_PRECISION => Some(Width::Long),
         DataType::Decimal256(..) => Some(Width::Bits256),
         _ => None,
     }
@@ -73,18 +80,22 @@ impl AggregateUDFImpl for CheckedSum {
         let result = args.return_field.data_type();
         Ok(match (width(result), args.is_distinct) {
             (None, _) => return self.inner.accumulator(args),
-            (Some(Width::Bits128), false) => Box::new(RowSum::<Decimal128Type>::new(result)),
-            (Some(Width::Bits128), true) => Box::new(DistinctSum::<Decimal128Type>::new(result)),
+            (Some(Width::Narrow | Width::Long), false) => Box::new(CarriedSum::new(result)),
+            (Some(Width::Narrow), true) => Box::new(DistinctSum::<Decimal128Type>::new(result)),
             (Some(Width::Bits256), false) => Box::new(RowSum::<Decimal256Type>::new(result)),
-            (Some(Width::Bits256), true) => Box::new(DistinctSum::<Decimal256Type>::new(result)),
+            (Some(Width::Long | Width::Bits256), true) => Box::new(DistinctSum::<Decimal256Type>::new(result)),
         })
     }
 
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        let state = match width(args.return_type()) {
-            None => return self.inner.state_fields(args),
-            Some(Width::Bits128) => state_type::<Decimal128Type>(args.return_type()),
-            Some(Width::Bits256) => state_type::<Decimal256Type>(args.return_type()),
+        let (state, carried) = match (width(args.return_type()), args.is_distinct) {
+            (None, _) => return self.inner.state_fields(args),
+            (Some(Width::Narrow), _) | (Some(Width::Long), false) => {
+                (state_type::<Decimal128Type>(args.return_type()), true)
+            }
+            (Some(Width::Long), true) | (Some(Width::Bits256), _) => {
+                (state_type::<Decimal256Type>(args.return_type()), false)
+            }
         };
         if args.is_distinct {
             let name = format_state_name(args.name, "sum distinct");
@@ -92,10 +103,14 @@ impl AggregateUDFImpl for CheckedSum {
                 Field::new_list(name, Field::new_list_field(state, true), false).into(),
             ]);
         }
-        Ok(vec![
-            Field::new(format_state_name(args.name, "sum"), state, true).into(),
-            Field::new(format_state_name(args.name, "count"), DataType::Int64, true).into(),
-        ])
+        let sum = Field::new(format_state_name(args.name, "sum"), state, true).into();
+        let carry = Field::new(format_state_name(args.name, "carry"), DataType::Int64, true).into();
+        let count = Field::new(format_state_name(args.name, "count"), DataType::Int64, true).into();
+        Ok(if carried {
+            vec![sum, carry, count]
+        } else {
+            vec![sum, count]
+        })
     }
 
     fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
@@ -106,7 +121,7 @@ impl AggregateUDFImpl for CheckedSum {
         let result = args.return_field.data_type();
         Ok(match width(result) {
             None => return self.inner.create_groups_accumulator(args),
-            Some(Width::Bits128) => Box::new(GroupedSum::<Decimal128Type>::new(result)),
+            Some(Width::Narrow | Width::Long) => Box::new(CarriedGroups::new(result)),
             Some(Width::Bits256) => Box::new(GroupedSum::<Decimal256Type>::new(result)),
         })
     }

@@ -6,7 +6,7 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use datafusion::{
-    arrow::datatypes::{Field, FieldRef, Schema, SchemaRef},
+    arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef},
     catalog::{Session, TableProvider},
     common::{Column, DataFusionError, Result as EngineResult},
     datasource::TableType,
@@ -34,7 +34,9 @@ use crate::{
     engine_error::{Phase, translate},
     error::{QueryError, Result},
     govern::{GovernedTable, TableSource},
-    names, parse,
+    names,
+    output::plain_type,
+    parse,
     plan::{self, Planner},
     resolve::Defaults,
     session::{QueryStores, catalogs::GovernedCatalogs},
@@ -116,18 +118,27 @@ async fn logical(session: &SessionState, view: &Stored<View>) -> Result<LogicalP
     plan::logical(session, *query).await
 }
 
-/// The columns as they were when the view was made, if the body still gives columns of these names.
+/// The columns as they were when the view was made, if the body still gives columns of these names. Text that comes as views
+/// stays so.
 fn schema(view: &Stored<View>, logical: &LogicalPlan) -> Option<SchemaRef> {
     let given = logical.schema().fields();
     if given.len() != view.body.columns.len() {
         return None;
     }
     let fields = view.body.columns.iter().zip(given.iter()).map(|(column, given)| {
-        let data_type = parse_type(&column.data_type).ok()?;
+        let data_type = carried(parse_type(&column.data_type).ok()?, given.data_type());
         (*given.name() == column.name).then(|| Arc::new(Field::new(&column.name, data_type, true)))
     });
     let fields = fields.collect::<Option<Vec<FieldRef>>>()?;
     Some(Arc::new(Schema::new(fields)))
+}
+
+/// A declared type in the form in which its values come.
+fn carried(declared: DataType, found: &DataType) -> DataType {
+    match (&declared, found) {
+        (DataType::Utf8, DataType::Utf8View) => DataType::Utf8View,
+        _ => declared,
+    }
 }
 
 impl ViewBody {
@@ -156,11 +167,8 @@ impl ViewBody {
             .await
             .map_err(|error| exec::opaque(&self.view, error))?;
         let types = |schema: &Schema| {
-            schema
-                .fields()
-                .iter()
-                .map(|field| field.data_type().clone())
-                .collect::<Vec<_>>()
+            let fields = schema.fields().iter();
+            fields.map(|field| plain_type(field.data_type())).collect::<Vec<_>>()
         };
         if types(&schema) != types(&plan.schema()) {
             let error = QueryError::internal("the body of a view gives other types than it did");
@@ -192,7 +200,8 @@ impl BoundBase {
             let data_type = parse_type(&column.data_type).map_err(QueryError::internal)?;
             let now = bound_at(&path, column).and_then(|at| path.table.body.columns.get(at));
             let place = now.and_then(|now| visible.index_of(&now.name).ok());
-            let place = place.filter(|at| *visible.field(*at).data_type() == data_type);
+            let place = place.filter(|at| plain_type(visible.field(*at).data_type()) == data_type);
+            let data_type = place.map_or(data_type, |at| visible.field(at).data_type().clone());
             let nullable = place.is_none_or(|at| visible.field(at).is_nullable());
             plain &= place.is_none_or(|at| *visible.field(at).name() == column.name);
             fields.push(Arc::new(Field::new(&column.name, data_type, nullable)));

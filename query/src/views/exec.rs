@@ -3,10 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use datafusion::{
-    arrow::{
-        array::{RecordBatch, RecordBatchOptions},
-        datatypes::SchemaRef,
-    },
+    arrow::datatypes::SchemaRef,
     common::tree_node::TreeNodeRecursion,
     error::{DataFusionError, Result},
     execution::{SendableRecordBatchStream, TaskContext},
@@ -22,6 +19,7 @@ use lakegate_catalog::name::TableName;
 use crate::{
     engine_error::{Phase, translate},
     error::{ErrorCode, ErrorKind, QueryError},
+    output::plain_batch,
 };
 
 /// The body of a view. Below it every leaf is governed again, or holds no data of the lake.
@@ -34,7 +32,8 @@ pub(crate) struct ViewExec {
 }
 
 impl ViewExec {
-    /// `schema`: that of the body, with the names and the nullability that the view declares.
+    /// `schema`: that of the body, with the names and the nullability that the view declares. Types may differ in how values
+    /// are laid out.
     pub(crate) fn new(
         view: TableName,
         schema: SchemaRef,
@@ -122,19 +121,9 @@ impl ExecutionPlan for ViewExec {
             .execute(partition, Arc::clone(&self.context))
             .map_err(&failed)?;
         let (schema, output) = (self.schema(), self.schema());
-        let rows = rows.map(move |batch| batch.and_then(|batch| dressed(batch, &output)).map_err(&failed));
+        let rows = rows.map(move |batch| batch.and_then(|batch| plain_batch(&batch, &output)).map_err(&failed));
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
     }
-}
-
-fn dressed(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
-    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    let columns = batch.columns().to_vec();
-    Ok(RecordBatch::try_new_with_options(
-        Arc::clone(schema),
-        columns,
-        &options,
-    )?)
 }
 
 /// A failure inside the body of a view as its reader may know it: names, values and kinds of what it reads stay inside.

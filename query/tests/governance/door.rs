@@ -52,6 +52,11 @@ pub fn connection(directory: &Path) -> Arc<Connection> {
 pub fn file_table(lake: &Lake, directory: &Path) -> FileTable {
     let connection = connection(directory);
     let location = files::resolve_location(&connection, None, "").unwrap();
+    let format = match lake.format {
+        lakegate_catalog::relation::TableFormat::Parquet => Format::Parquet,
+        lakegate_catalog::relation::TableFormat::Csv => Format::Csv,
+        lakegate_catalog::relation::TableFormat::Ndjson => Format::Ndjson,
+    };
     let partition: Vec<&str> = lake
         .columns
         .iter()
@@ -63,17 +68,14 @@ pub fn file_table(lake: &Lake, directory: &Path) -> FileTable {
         .iter()
         .map(|column| {
             let data_type = lakegate_query::type_name::parse_type(&column.data_type).unwrap();
+            let data_type = files::carried(format, data_type);
             Arc::new(arrow::datatypes::Field::new(&column.name, data_type, true))
         })
         .partition(|field| partition.contains(&field.name().as_str()));
     FileTable {
         connection,
         location,
-        format: match lake.format {
-            lakegate_catalog::relation::TableFormat::Parquet => Format::Parquet,
-            lakegate_catalog::relation::TableFormat::Csv => Format::Csv,
-            lakegate_catalog::relation::TableFormat::Ndjson => Format::Ndjson,
-        },
+        format,
         options: FormatOptions::default(),
         file_schema: Arc::new(arrow::datatypes::Schema::new(file)),
         partitions: if partition_columns.is_empty() {

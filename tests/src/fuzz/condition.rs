@@ -254,6 +254,8 @@ impl Condition {
             }
             Self::InTag(value, negated) => match (value.of(row)?, tags) {
                 (_, None) => return Err(Broken),
+                // governance.md §4: a present empty set has no member, whatever is asked.
+                (_, Some([])) => Some(*negated),
                 (Cell::Text(text), Some(tags)) => Some(tags.contains(&text.as_str()) != *negated),
                 _ => None,
             },

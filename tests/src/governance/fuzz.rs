@@ -61,6 +61,8 @@ pub struct Plan {
     pub parallel: usize,
     /// A mistake in the policies that the lakes are given, which the reference does not make.
     pub plant: Option<Plant>,
+    /// Only this lake, to look at it again: `LAKEGATE_FUZZ_LAKE=132`.
+    pub lake: Option<u64>,
 }
 
 /// Parts of the generator that are left out, to see which of them a difference needs: `LAKEGATE_FUZZ_WITHOUT=views,cedar`.
@@ -109,9 +111,12 @@ impl Tally {
 /// small as it gets.
 pub async fn run(plan: Plan) {
     let began = Instant::now();
-    let worlds = plan.cases.div_ceil(LAKES * QUESTIONS);
-    let each = futures::stream::iter((0..worlds).map(|world| {
-        let left = plan.cases - world * LAKES * QUESTIONS;
+    let worlds = match plan.lake {
+        Some(lake) => lake / LAKES..lake / LAKES + 1,
+        None => 0..plan.cases.div_ceil(LAKES * QUESTIONS),
+    };
+    let each = futures::stream::iter(worlds.map(|world| {
+        let left = plan.cases.saturating_sub(world * LAKES * QUESTIONS);
         tokio::task::spawn(async move { Trial::random(plan, world).run(left.min(LAKES * QUESTIONS)).await })
     }));
     let mut all = each.buffer_unordered(plan.parallel.max(1));
@@ -168,7 +173,10 @@ impl Trial {
     fn random(plan: Plan, world: u64) -> Self {
         let first = world * LAKES;
         let needed = plan.cases.div_ceil(QUESTIONS);
-        let numbers = first..needed.min(first + LAKES);
+        let numbers = match plan.lake {
+            Some(lake) => lake..lake + 1,
+            None => first..needed.min(first + LAKES),
+        };
         let mut rng = StdRng::seed_from_u64(plan.seed ^ world);
         Self {
             plan,
@@ -213,6 +221,10 @@ impl Trial {
         let mut tally = Tally::default();
         let asker = Asker::new(world, lake, self.chaos.as_ref()).await;
         let mut rng = StdRng::seed_from_u64(lake.seed ^ 0x5eed);
+        if let Ok(sql) = std::env::var("LAKEGATE_FUZZ_SQL") {
+            asker.tell(&sql).await;
+            return (tally, None);
+        }
         let (shown, hidden) = asker.known();
         for _ in 0..questions {
             // Of what is closed there is little to ask.
@@ -417,6 +429,7 @@ pub async fn run_as_told(default: Plan) {
         chaos: number("CHAOS", u64::from(default.chaos)) == 1,
         parallel: usize::try_from(number("PARALLEL", parallel.max(default.parallel) as u64)).expect("a number"),
         plant: default.plant,
+        lake: text("LAKE").map(|text| text.parse().expect("LAKEGATE_FUZZ_LAKE is a number")),
     })
     .await;
 }

@@ -12,6 +12,7 @@ const PLAN: Plan = Plan {
     chaos: false,
     parallel: 1,
     plant: None,
+    lake: None,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

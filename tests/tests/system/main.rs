@@ -32,4 +32,5 @@ mod deadline;
 mod json;
 mod listing;
 mod parquet;
+mod texts;
 mod views;

@@ -249,6 +249,13 @@ async fn values_are_generalised_in_their_type() {
     assert_eq!(world.rows("eve", "SELECT count(email) FROM x").await, ["3"]);
 }
 
+const NESTED: &str = "lake: own\nconnections:\n  files: {connector: files, options: {root: \"./data\"}}\ncatalogs:\n  lake: {connection: files, \
+     default: true}\ndatabases:\n  lake.t: {location: \"t/\"}\nusers:\n  eve: {}\ntables:\n  lake.t.n: {format: ndjson, \
+     location: \"n/\", columns: [{name: id, type: bigint}, {name: addr, type: \"row(street varchar, zip varchar)\"}], \
+     filters: {some: {where: \"TRUE\", except: [addr.zip]}}, masks: {addr.zip: {m: {func: hmac-sha-256, rank: 1, domain: \
+     people}}}}\ngrants:\n  - {to: \"user:eve\", privileges: [select-filtered], resource: \"filter:lake.t.n/some\"}\n  - {to: \
+     \"user:eve\", privileges: [select-masked], resource: \"mask:lake.t.n.addr.zip/m\"}\n";
+
 /// The mask of a field holds on every way to it, over files that come as text too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn masks_of_fields_hold_on_every_way() {
@@ -258,17 +265,7 @@ async fn masks_of_fields_hold_on_every_way() {
         &world.path("data/t/n/a.ndjson"),
         &(line(1, "\"ann@x.de\"") + &line(2, "null")),
     );
-    world
-        .apply(
-            "lake: own\nconnections:\n  files: {connector: files, options: {root: \"./data\"}}\ncatalogs:\n  lake: {connection: files, \
-             default: true}\ndatabases:\n  lake.t: {location: \"t/\"}\nusers:\n  eve: {}\ntables:\n  lake.t.n: {format: ndjson, \
-             location: \"n/\", columns: [{name: id, type: bigint}, {name: addr, type: \"row(street varchar, zip varchar)\"}], \
-             filters: {some: {where: \"TRUE\", except: [addr.zip]}}, masks: {addr.zip: {m: {func: hmac-sha-256, rank: 1, domain: \
-             people}}}}\ngrants:\n  - {to: \"user:eve\", privileges: [select-filtered], resource: \"filter:lake.t.n/some\"}\n  - {to: \
-             \"user:eve\", privileges: [select-masked], resource: \"mask:lake.t.n.addr.zip/m\"}\n",
-            "",
-        )
-        .await;
+    world.apply(NESTED, "").await;
     for sql in [
         "SELECT addr.zip FROM n",
         "SELECT addr['zip'] FROM n",
@@ -282,6 +279,15 @@ async fn masks_of_fields_hold_on_every_way() {
     }
     let whole = world.rows("eve", "SELECT addr FROM n WHERE id = 1").await;
     assert_eq!(whole, [format!("{{street: s, zip: {ANN}}}")]);
+
+    // A forbid on the struct closes its fields as one on a column does: what a mask shows of them, it still shows.
+    let forbid = "@id(\"closed\") forbid(principal, action == Lakegate::Action::\"Select\", resource == Lakegate::Column::\"lake.t.n.addr\");";
+    world.apply(NESTED, forbid).await;
+    let whole = world.rows("eve", "SELECT addr FROM n WHERE id = 1").await;
+    assert_eq!(whole, [format!("{{zip: {ANN}}}")]);
+    let hidden = world.outcome("eve", "SELECT addr.street FROM n").await.unwrap_err();
+    let missing = world.outcome("eve", "SELECT addr.absent FROM n").await.unwrap_err();
+    assert_eq!((hidden.0, hidden.1.replace("street", "absent")), missing);
 }
 
 /// What probably was not meant is said when it is applied; what cannot be is refused with its remedy.

@@ -1,7 +1,7 @@
 //! What if a decoder fails or panics? At every step on a file the failure becomes one error with the file's name, and a
 //! file that panicked is refused until it changes.
 
-use std::fmt;
+use std::{fmt, sync::PoisonError};
 
 use arrow::array::RecordBatch;
 use datafusion::{common::Result, datasource::listing::PartitionedFile, error::DataFusionError};
@@ -9,7 +9,7 @@ use datafusion_datasource::morsel::{Morsel, MorselPlan, MorselPlanner, Morselize
 use futures::{StreamExt, stream::BoxStream};
 use object_store::ObjectMeta;
 
-use super::ScanState;
+use super::{ScanState, bytes_as_text::proven};
 use crate::{
     error::ConnectorError,
     files::failure::{PANICKED, caught, caught_async, caught_stream},
@@ -32,6 +32,16 @@ impl Place {
             self.note_error(error);
         }
         outcome
+    }
+
+    /// Text of a file that does not vouch for it is looked at before anything else does.
+    fn proven(&self, batch: RecordBatch) -> Result<RecordBatch> {
+        let doubtful = self.state.doubtful.lock().unwrap_or_else(PoisonError::into_inner);
+        if doubtful.contains(&self.meta.location) {
+            drop(doubtful);
+            return proven(batch, self.file());
+        }
+        Ok(batch)
     }
 
     fn note_error(&self, error: &DataFusionError) {
@@ -112,7 +122,11 @@ impl Morsel for BoundedMorsel {
     fn into_stream(self: Box<Self>) -> BoxStream<'static, Result<RecordBatch>> {
         let Self { inner, place } = *self;
         let file = place.file().to_owned();
-        caught_stream(file, inner.into_stream())
+        let looked_at = place.clone();
+        let batches = inner
+            .into_stream()
+            .map(move |batch| batch.and_then(|batch| looked_at.proven(batch)));
+        caught_stream(file, batches)
             .inspect(move |item| {
                 if let Err(error) = item {
                     place.note_error(error);

@@ -1,6 +1,7 @@
 //! Which bytes of a Parquet file are read, and what do they count? Ranges as they are asked for, the footer once per file.
 
 use std::{
+    collections::BTreeSet,
     ops::Range,
     sync::{Arc, PoisonError},
 };
@@ -19,7 +20,10 @@ use parquet::{
     file::metadata::ParquetMetaData,
 };
 
-use super::ScanState;
+use super::{
+    ScanState,
+    bytes_as_text::{Doubt, doubt, refused},
+};
 use crate::{error::ConnectorError, files::failure::store_error};
 
 /// Bytes behind a footer: its length and the magic number.
@@ -29,6 +33,8 @@ const TAIL: u64 = 8;
 pub(super) struct ReaderFactory {
     pub(super) store: Arc<dyn ObjectStore>,
     pub(super) state: ScanState,
+    /// Names of the wanted columns of text, in lower case.
+    pub(super) texts: Arc<BTreeSet<String>>,
 }
 
 impl ParquetFileReaderFactory for ReaderFactory {
@@ -42,6 +48,7 @@ impl ParquetFileReaderFactory for ReaderFactory {
         Ok(Box::new(Reader {
             store: Arc::clone(&self.store),
             state: self.state.clone(),
+            texts: Arc::clone(&self.texts),
             meta: file.object_meta,
         }))
     }
@@ -50,6 +57,7 @@ impl ParquetFileReaderFactory for ReaderFactory {
 struct Reader {
     store: Arc<dyn ObjectStore>,
     state: ScanState,
+    texts: Arc<BTreeSet<String>>,
     meta: ObjectMeta,
 }
 
@@ -90,7 +98,22 @@ impl Reader {
             self.state.meter.opened_file();
             self.state.meter.scanned(footer.length + TAIL);
         }
+        self.doubt(&footer.metadata)?;
         Ok(footer.metadata)
+    }
+
+    /// Remembers files whose texts have to be looked at; refuses those whose values a restricted caller could tell apart by it.
+    fn doubt(&self, metadata: &ParquetMetaData) -> Result<(), ParquetError> {
+        let doubt = doubt(metadata, &self.texts);
+        if doubt == Doubt::Bytes && self.state.restricted {
+            let error = refused(self.meta.location.as_ref());
+            return Err(ParquetError::External(Box::new(error)));
+        }
+        if doubt > Doubt::None {
+            let mut doubtful = self.state.doubtful.lock().unwrap_or_else(PoisonError::into_inner);
+            doubtful.insert(self.meta.location.clone());
+        }
+        Ok(())
     }
 }
 

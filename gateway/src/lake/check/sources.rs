@@ -7,7 +7,10 @@ use lakegate_catalog::{
     object::Kind,
     relation::{Catalog, Database},
 };
-use lakegate_connectors::option::{OptionPlace, OptionProblem, OptionProblemKind};
+use lakegate_connectors::{
+    option::{OptionPlace, OptionProblem, OptionProblemKind},
+    remote::settings::REMOTE,
+};
 use lakegate_policy::Action;
 use lakegate_query::entities::ObjectRef;
 
@@ -148,6 +151,10 @@ fn key_place(entry: &Entry<ConnectionEntry>, section: &str, name: &str) -> Place
 
 /// The option of a connection that names a path on this machine, if it has one.
 fn local_option(entry: &ConnectionEntry) -> Option<(&'static str, &str)> {
+    // A remote connector has paths and roots of its own.
+    if entry.options.contains_key(REMOTE) {
+        return None;
+    }
     ["root", "path"].into_iter().find_map(|name| {
         let text = entry.options.get(name)?.as_str()?;
         let path = text.strip_prefix("file://").unwrap_or(text);

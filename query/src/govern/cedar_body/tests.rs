@@ -1,5 +1,7 @@
 //! Does a Cedar body mean on columns what Cedar says on rows?
 
+mod keys;
+mod pruned;
 mod random;
 mod rows;
 
@@ -113,6 +115,9 @@ fn every_production_means_what_cedar_means() {
         (has("d", "price", ".lessThan(decimal(\"123.46\"))"), [T, F]),
         (has("d", "price", " == decimal(\"123.45\")"), [T, F]),
         (has("d", "price", ".greaterThan(decimal(\"123.4499\"))"), [T, F]),
+        (has("d", "price", " == decimal(\"123.4511\")"), [F, F]),
+        (has("d", "price", " != decimal(\"123.4511\")"), [T, F]),
+        (has("d", "price", ".lessThanOrEqual(decimal(\"123.4511\"))"), [T, F]),
         (has("d", "wide", " == decimal(\"0.0015\")"), [T, F]),
         (has("b", "flag", ""), [F, F]),
         (has("b", "flag", " == false"), [T, F]),
@@ -194,6 +199,23 @@ fn e_and_false_is_e() {
     let body = "when { resource.n.hasTag(\"num\") && resource.b.hasTag(\"flag\") && !(resource.n.getTag(\"num\") + 1 > 0 && resource.b.getTag(\"flag\")) }";
     let rows = [two().remove(0)];
     assert_eq!(published(body, &rows), [None]);
+}
+
+/// The day of the first moments that 64 bits hold begins before them: E, which no FALSE behind it absorbs.
+#[test]
+fn a_day_that_begins_too_early_is_e() {
+    let body = |moment: &str| {
+        format!(
+            "when {{ resource.t.hasTag(\"milli\") && resource.b.hasTag(\"flag\") && \
+             !(resource.t.getTag(\"milli\").{moment} && resource.b.getTag(\"flag\")) }}"
+        )
+    };
+    let mut rows = vec![two().remove(0)];
+    rows[0].milli = Some(i64::MIN);
+    let day = body("toDate() < datetime(\"1970-01-01\")");
+    assert_eq!(published(&day, &rows), [None]);
+    let time = body("toTime() < duration(\"1d\")");
+    assert_eq!(published(&time, &rows), [Some(true)]);
 }
 
 /// E or TRUE: SQL's OR says TRUE and would show the row.

@@ -68,7 +68,7 @@ fn is_multiple(one: &ScalarValue, other: &ScalarValue) -> bool {
 mod tests {
     use std::{collections::HashMap, sync::Arc};
 
-    use arrow::array::{Array, ArrayRef, Date32Array, Int32Array, StringArray};
+    use arrow::array::{Array, ArrayRef, Date32Array, Float64Array, Int32Array, StringArray};
 
     use super::*;
     use crate::functions::mask::{MaskFunction, MaskSecret};
@@ -173,6 +173,8 @@ mod tests {
             "constant(0)",
         ];
         assert!(check_all(&buckets, &numbers) > 15);
+        let floats: ArrayRef = Arc::new(Float64Array::from_iter_values((-80..80).map(|at| f64::from(at) / 4.0)));
+        assert_eq!(check_all(&["bucket(0.75)", "bucket(1)", "bucket(2.5)"], &floats), 3);
         let dates: ArrayRef = Arc::new(Date32Array::from_iter_values((-800..800).chain([i32::MIN, i32::MAX])));
         assert!(
             check_all(
@@ -192,6 +194,8 @@ mod tests {
             ("mask-alphanum", "show-first-4"),
             ("mask-alphanum", "keep(2, left)"),
             ("keep(4, right)", "show-last-4"),
+            ("keep(4, left)", "show-first-4"),
+            ("keep(2, left, 1)", "show-first-4"),
             ("keep(2, right, 6)", "keep(4, right)"),
             ("sha-256-query-local", "hmac-sha-256"),
             ("hmac-sha-256", "sha-256-global"),
@@ -205,6 +209,9 @@ mod tests {
             ("replace-with-null", "mask-to-fixed-value"),
             ("keep(4, left)", "keep(4, right)"),
             ("keep(5, right)", "show-last-4"),
+            ("keep(5, left)", "show-first-4"),
+            ("keep(4, right)", "show-first-4"),
+            ("keep(4, left)", "show-last-4"),
             ("keep(2, right, 4)", "keep(4, right, 4)"),
             ("show-last-4", "show-last-4"),
             ("no-mask", "show-last-4"),

@@ -369,7 +369,7 @@ impl Binder<'_> {
             return Some(value);
         }
         match unified(&value.data_type, wanted) {
-            Some(unified) if unified == *wanted => Some(TypedValue {
+            Some(unified) if unified == *wanted || (is_text(&unified) && is_text(wanted)) => Some(TypedValue {
                 kind: TypedKind::Widened(Box::new(value)),
                 data_type: wanted.clone(),
             }),
@@ -440,10 +440,11 @@ impl Binder<'_> {
     }
 }
 
-/// The one type of two: the same, or decimals of one scale.
+/// The one type of two: the same, decimals of one scale, or texts, which come in several forms.
 fn unified(left: &DataType, right: &DataType) -> Option<DataType> {
     match (left, right) {
         (left, right) if left == right => Some(left.clone()),
+        (left, right) if is_text(left) && is_text(right) => Some(DataType::Utf8View),
         (DataType::Decimal128(_, left), DataType::Decimal128(_, right)) if left == right => {
             Some(DataType::Decimal128(38, *left))
         }

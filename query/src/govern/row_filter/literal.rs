@@ -30,7 +30,8 @@ pub(super) fn number(digits: &str, data_type: &DataType) -> Result<ScalarValue, 
             .filter(|value| within(*value, *precision))
             .map(|value| ScalarValue::Decimal128(Some(value), *precision, *scale)),
         DataType::Float32 => float(digits, &decimal, 24)
-            .and_then(|_| digits.parse().ok())
+            .and_then(|_| digits.parse::<f32>().ok())
+            .filter(|value| value.is_finite())
             .map(|value| ScalarValue::Float32(Some(value))),
         DataType::Float64 => float(digits, &decimal, 53).map(|value| ScalarValue::Float64(Some(value))),
         _ => return Err(format!("a number is compared with the type {data_type}")),
@@ -122,7 +123,7 @@ pub(super) fn moment_in(seconds: i64, nanos: i64, data_type: &DataType, rounding
 }
 
 /// A text in a text type.
-pub(super) fn text(text: &str, data_type: &DataType) -> Option<ScalarValue> {
+pub(crate) fn text(text: &str, data_type: &DataType) -> Option<ScalarValue> {
     let value = Some(text.to_owned());
     Some(match data_type {
         DataType::Utf8 => ScalarValue::Utf8(value),

@@ -55,7 +55,7 @@ pub(super) enum TypedKind {
     Attribute(Attribute),
     /// Functions, arithmetic and fields of structs.
     Call(FilterFunction, Vec<TypedValue>),
-    /// The same decimal with more digits.
+    /// The same decimal with more digits, or the same text in another form.
     Widened(Box<TypedValue>),
 }
 

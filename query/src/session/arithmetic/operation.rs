@@ -23,6 +23,8 @@ use datafusion::{
     physical_expr_common::datum::apply,
 };
 
+use super::quick;
+
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) enum Operation {
     Add,
@@ -46,6 +48,7 @@ impl Operation {
         let checked = match &result {
             // The engine's division of integers is checked.
             integer if integer.is_integer() => operation != Self::Divide && left == right && left == &result,
+            DataType::Decimal128(..) if operation != Self::Divide => is_decimal_128(left) && is_decimal_128(right),
             // A narrower result has room for all values.
             decimal => decimal.is_decimal() && left.is_decimal() && right.is_decimal() && is_widest(decimal),
         };
@@ -68,6 +71,10 @@ impl Operation {
             Self::Negate | Self::Subtract => Operator::Minus,
         }
     }
+}
+
+fn is_decimal_128(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Decimal128(..))
 }
 
 fn is_widest(decimal: &DataType) -> bool {
@@ -146,6 +153,9 @@ impl ScalarUDFImpl for Checked {
                 Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&negative, 0)?))
             }
             (operation, [left, right]) => {
+                if let Some(result) = quick::computed(operation, [left, right], args.return_type()) {
+                    return result;
+                }
                 let result = match operation {
                     Operation::Add => apply(left, right, add),
                     Operation::Divide => apply(left, right, div),
@@ -171,7 +181,7 @@ impl ScalarUDFImpl for Checked {
 
 /// Decimals have room for more digits than their type allows.
 fn within(value: ColumnarValue) -> Result<ColumnarValue> {
-    if value.data_type().is_decimal() {
+    if is_widest(&value.data_type()) {
         let array: ArrayRef = match &value {
             ColumnarValue::Array(array) => Arc::clone(array),
             ColumnarValue::Scalar(scalar) => scalar.to_array()?,

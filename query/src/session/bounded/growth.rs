@@ -1,10 +1,12 @@
 //! How large can the result of a growing function be, row by row, judged by its arguments?
 
+use std::sync::Arc;
+
 use datafusion::{
     arrow::{
         array::{Array, ArrayRef, AsArray, Float64Array},
         compute::{cast, kernels::length::length},
-        datatypes::{DataType, Date32Type, IntervalMonthDayNanoType, TimeUnit},
+        datatypes::{DataType, Date32Type, Int64Type, IntervalMonthDayNanoType, TimeUnit},
     },
     common::Result,
     logical_expr::ColumnarValue,
@@ -40,6 +42,18 @@ impl Growth {
     /// Is the estimate what the result will really have, or only what it cannot exceed?
     pub(super) fn is_exact(self) -> bool {
         !matches!(self, Self::Join | Self::Replace | Self::ReplacePattern)
+    }
+
+    /// The arguments as the engine can take them: `lpad` and `rpad` reserve memory for the sum of the lengths as unsigned
+    /// numbers, a negative one is an overflow of capacity (DataFusion 55). What is padded to less than nothing is empty.
+    pub(super) fn prepared(self, mut args: Vec<ColumnarValue>) -> Vec<ColumnarValue> {
+        if self == Self::Pad
+            && let Some(ColumnarValue::Array(lengths)) = args.get_mut(1)
+            && let Some(numbers) = lengths.as_primitive_opt::<Int64Type>()
+        {
+            *lengths = Arc::new(numbers.unary::<_, Int64Type>(|length| length.max(0)));
+        }
+        args
     }
 
     /// Bytes of the result, one figure a row. An argument that is NULL or of an unexpected type counts as nothing.
@@ -131,9 +145,14 @@ impl Column {
 
 /// Mean bytes of a value. What an array holds around its values counts only where they have no width of their own.
 fn width(array: &ArrayRef) -> f64 {
-    match array.data_type().primitive_width() {
-        Some(bytes) => bytes as f64,
-        None => array.get_array_memory_size() as f64 / array.len().max(1) as f64,
+    match (array.data_type().primitive_width(), array.data_type()) {
+        (Some(bytes), _) => bytes as f64,
+        // Others may share what lies behind views.
+        (None, DataType::Utf8View) => {
+            let texts = array.as_string_view();
+            16.0 + texts.total_buffer_bytes_used() as f64 / texts.len().max(1) as f64
+        }
+        (None, _) => array.get_array_memory_size() as f64 / array.len().max(1) as f64,
     }
 }
 

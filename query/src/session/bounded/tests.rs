@@ -45,6 +45,19 @@ async fn a_result_that_is_too_large_is_refused_before_it_is_made() {
     }
 }
 
+/// As unsigned numbers, the sum of their lengths would be more memory than there is.
+#[tokio::test]
+async fn what_is_padded_to_less_than_nothing_is_empty() {
+    for function in ["lpad", "rpad"] {
+        let lengths = "(VALUES (-3), (-2147483648), (NULL), (2)) t(n)";
+        for fill in ["", ", 'y'", ", f"] {
+            let sql = format!("SELECT max(length({function}(s, n{fill}))) FROM {lengths}, (VALUES ('x', 'y')) u(s, f)");
+            let rows = run(&sql).await.unwrap();
+            assert!(rows[3].contains('2'), "{sql}: {rows:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_sum_over_a_batch_counts() {
     let error = run("SELECT repeat(s, 1000000) FROM (SELECT 'abc' || value s FROM generate_series(1, 1000))").await;

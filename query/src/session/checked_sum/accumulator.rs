@@ -4,15 +4,109 @@ use std::collections::HashSet;
 
 use datafusion::{
     arrow::{
-        array::{ArrayRef, AsArray, PrimitiveArray},
-        datatypes::{DataType, Field, Int64Type},
+        array::{Array, ArrayRef, AsArray, PrimitiveArray},
+        datatypes::{DataType, Decimal128Type, Field, Int64Type},
     },
     common::{DataFusionError, Result, ScalarValue},
     logical_expr::Accumulator,
 };
 
-use super::wide::{Wide, add, finish, state_type, states, subtract, widen, zero};
+use super::{
+    carried::{Carried, numbers},
+    wide::{Wide, add, finish, state_type, states, subtract, widen, zero},
+};
 
+/// Of numbers of up to 128 bits.
+#[derive(Debug)]
+pub(super) struct CarriedSum {
+    result: DataType,
+    sum: Carried,
+    count: i64,
+}
+
+impl CarriedSum {
+    pub(super) fn new(result: &DataType) -> Self {
+        Self {
+            result: result.clone(),
+            sum: Carried::default(),
+            count: 0,
+        }
+    }
+
+    /// Adds or takes away each value; answers how many there are.
+    fn each(&mut self, values: &ArrayRef, change: impl Fn(&mut Carried, i128)) -> Result<i64> {
+        let values = numbers(values)?;
+        // In a variable of its own it stays in registers.
+        let mut sum = self.sum;
+        if values.null_count() == 0 {
+            values.values().iter().for_each(|value| change(&mut sum, *value));
+        } else {
+            values.iter().flatten().for_each(|value| change(&mut sum, value));
+        }
+        self.sum = sum;
+        Ok(i64::try_from(values.len() - values.null_count()).unwrap_or(i64::MAX))
+    }
+}
+
+impl Accumulator for CarriedSum {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        for values in values {
+            self.count += self.each(values, |sum, value| *sum += value)?;
+        }
+        Ok(())
+    }
+
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        for values in values {
+            self.count -= self.each(values, |sum, value| *sum -= value)?;
+        }
+        Ok(())
+    }
+
+    fn supports_retract_batch(&self) -> bool {
+        true
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        let sum = (self.count > 0).then(|| self.sum.value()).transpose()?;
+        let sums: PrimitiveArray<Decimal128Type> = [sum].into_iter().collect();
+        ScalarValue::try_from_array(&finish(&sums, &self.result)?, 0)
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        let sum = states::<Decimal128Type>([Some(self.sum.low)].into_iter().collect(), &self.result);
+        Ok(vec![
+            ScalarValue::try_from_array(&sum, 0)?,
+            ScalarValue::Int64(Some(self.sum.carry)),
+            ScalarValue::Int64(Some(self.count)),
+        ])
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        let [lows, carries, counts] = states else {
+            return Err(DataFusionError::Internal("sum has three states".to_owned()));
+        };
+        let lows = lows.as_primitive::<Decimal128Type>().values();
+        let carries = carries.as_primitive::<Int64Type>().values();
+        let counts = counts.as_primitive::<Int64Type>().values();
+        for ((low, carry), count) in lows.iter().zip(carries).zip(counts) {
+            if *count > 0 {
+                self.sum += Carried {
+                    low: *low,
+                    carry: *carry,
+                };
+                self.count += count;
+            }
+        }
+        Ok(())
+    }
+
+    fn size(&self) -> usize {
+        size_of_val(self)
+    }
+}
+
+/// Of numbers of more than 128 bits.
 #[derive(Debug)]
 pub(super) struct RowSum<W: Wide> {
     result: DataType,

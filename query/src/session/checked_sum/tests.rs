@@ -128,3 +128,30 @@ async fn decimal_sums_that_fit_are_exact() {
     let none = decimal_sum(&[None, None], "SELECT sum(x) FROM t").await.unwrap();
     assert_eq!(none, ScalarValue::Decimal128(None, 38, 2));
 }
+
+/// Four times the largest number is, modulo 2^128, a number that fits.
+#[tokio::test]
+async fn a_sum_that_wraps_is_an_error() {
+    for sql in [
+        "SELECT sum(x) FROM t",
+        "SELECT sum(x) FROM t GROUP BY k",
+        "SELECT sum(x) FROM (SELECT * FROM t UNION ALL SELECT * FROM t) GROUP BY k",
+        "SELECT sum(x) OVER (ORDER BY 1 ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) FROM t",
+    ] {
+        let outcome = decimal_sum(&[Some(LARGEST); 8], sql).await;
+        let overflow = matches!(&outcome, Err(error) if error.to_string().contains("out of the range"));
+        assert!(overflow, "{sql}: {outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_group_without_values_has_no_sum() {
+    let sql = "SELECT sum(x) FROM t GROUP BY k ORDER BY k DESC";
+    let found = decimal_sum(&[Some(1), None, Some(2), None], sql).await.unwrap();
+    assert_eq!(found, ScalarValue::Decimal128(None, 38, 2));
+    let filtered = "SELECT sum(x) FILTER (WHERE x > 1) FROM t GROUP BY k ORDER BY k";
+    let found = decimal_sum(&[Some(1), Some(200), Some(3), None], filtered)
+        .await
+        .unwrap();
+    assert_eq!(found, ScalarValue::Decimal128(None, 38, 2));
+}

@@ -25,7 +25,7 @@ pub struct Asked {
 }
 
 /// Functions that are not asked for: they tell the time or chance, or make much of little.
-const LEFT_OUT: [&str; 17] = [
+const LEFT_OUT: [&str; 18] = [
     "array_repeat",
     "array_resize",
     "arrow_typeof",
@@ -38,6 +38,7 @@ const LEFT_OUT: [&str; 17] = [
     "list_repeat",
     "list_resize",
     "now",
+    "rand",
     "random",
     "range",
     "today",

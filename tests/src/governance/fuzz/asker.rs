@@ -4,7 +4,7 @@ use lakegate_query::{context::Caller, service::SubmitRequest};
 
 use super::{
     ask::Asked,
-    lake::{CANARIES, Lake},
+    lake::{CANARIES, Lake, VARIANTS},
     lens,
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     governance::{
         chaos::Chaos,
         oracle,
-        seen::{Look, Seen},
+        seen::{Look, Order, Seen},
     },
     world::World,
 };
@@ -88,6 +88,18 @@ impl<'a> Asker<'a> {
         let name = self.lake.database(variant);
         seen.rename(&name, "DATABASE");
         seen
+    }
+
+    /// Prints what each variant answers.
+    pub async fn tell(&self, sql: &str) {
+        let asked = Asked {
+            sql: sql.to_owned(),
+            order: Order::None,
+            diff: false,
+        };
+        for variant in VARIANTS {
+            println!("{variant}: {}", self.ask(variant, &asked, Look::AnswerAndPlan).await);
+        }
     }
 
     /// What is wrong with the answers, if anything is.

@@ -95,6 +95,12 @@ impl Blur<'_> {
             }
         }
         // What has no value of its type must not matter where nobody sees it, and never makes a row seen.
+        if self
+            .through
+            .is_some_and(|(lens, through)| lens.read(through, &self.table.columns, &changed).is_some())
+        {
+            return changed;
+        }
         let written = row.len() - usize::from(self.table.partitioned);
         for (cell, column) in changed.iter_mut().zip(&self.table.columns).take(written) {
             if has("broken")

@@ -312,7 +312,7 @@ impl Lake {
             Cell::Text("abcdefg".to_owned()),
             Cell::Int(3),
         ]];
-        for person in &self.people.persons {
+        for person in self.people.persons.iter().chain([&self.people.definer]) {
             let name = || Cell::Text(person.name.clone());
             rows.push(vec![name(), Cell::Null, Cell::Null]);
             let texts = person.mapping("s").into_iter();

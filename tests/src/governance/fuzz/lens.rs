@@ -183,8 +183,9 @@ impl Lens {
         Through { shown, body }
     }
 
-    /// A row of the table as it is seen through the view.
-    pub fn row(&self, through: &Through, columns: &[Column], row: &[Cell]) -> Option<Vec<Cell>> {
+    /// What the body sees of a row, before its own condition. A value that is broken there fails the view: its author decides what
+    /// it reads (ADR 0014).
+    pub fn read(&self, through: &Through, columns: &[Column], row: &[Cell]) -> Option<Vec<Cell>> {
         if through.shown.is_empty() {
             return None;
         }
@@ -192,7 +193,13 @@ impl Lens {
             Body::Reader(view) => (view, true),
             Body::Definer(view, readers) => (view, readers.sights().iter().all(|sight| sight.restricts(columns, row))),
         };
-        let seen = view.row(columns, row).filter(|_| bound)?;
+        view.row(columns, row).filter(|_| bound)
+    }
+
+    /// A row of the table as it is seen through the view.
+    pub fn row(&self, through: &Through, columns: &[Column], row: &[Cell]) -> Option<Vec<Cell>> {
+        let seen = self.read(through, columns, row)?;
+        let (Body::Reader(view) | Body::Definer(view, _)) = &through.body;
         // As the condition reads it: over the columns that the view names, in their order.
         let named: Vec<Cell> = self
             .columns
