@@ -75,6 +75,6 @@ deny: ## licences, bans and origins of all dependencies (needs cargo-deny)
 	cargo deny --workspace check bans licenses sources
 
 servers: ## hold the test servers until Ctrl-C; `source .tools/servers.env` in another shell
-	@tests/servers/install.sh postgres s3 keycloak python
+	@tests/servers/install.sh postgres s3 dynamodb keycloak python
 	@mkdir -p .tools
 	python3 tests/servers/run.py --env-file .tools/servers.env

@@ -1,9 +1,10 @@
-//! How fast, against whom? `lakegate-bench [small|decisions|governed …]`; all of them without a word.
+//! How fast, against whom? `lakegate-bench [small|decisions|governed|postgres …]`; without a word the first three, which need no database server.
 //!
 //! Prints Markdown tables; `docs/benchmarks.md` keeps them with machine and command. A benchmark, not a timed test.
 
 mod decisions;
 mod governed;
+mod postgres;
 mod server;
 mod small;
 mod times;
@@ -13,7 +14,8 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let asked: Vec<String> = std::env::args().skip(1).collect();
-    let wanted = |name: &str| asked.is_empty() || asked.iter().any(|word| word == name);
+    let named = |name: &str| asked.iter().any(|word| word == name);
+    let wanted = |name: &str| asked.is_empty() || named(name);
     let binary = || std::env::var("LAKEGATE_BIN").map_err(|_| "set LAKEGATE_BIN to the release binary");
     if wanted("small") {
         small::run(&binary()?).await?;
@@ -23,6 +25,9 @@ async fn main() -> Result<(), Failure> {
     }
     if wanted("governed") {
         governed::run(&binary()?).await?;
+    }
+    if named("postgres") {
+        postgres::run(&binary()?).await?;
     }
     Ok(())
 }

@@ -54,9 +54,11 @@ pub struct Database {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TableFormat {
-    Parquet,
+    Avro,
     Csv,
     Ndjson,
+    Orc,
+    Parquet,
 }
 
 /// Where the partitions of a table come from.

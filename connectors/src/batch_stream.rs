@@ -7,7 +7,7 @@
 use std::{future::Future, sync::Arc};
 
 use arrow::{
-    array::{ArrayRef, RecordBatch, RecordBatchOptions},
+    array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions},
     datatypes::SchemaRef,
 };
 use futures::{StreamExt, stream};
@@ -94,11 +94,18 @@ where
     }
 }
 
-/// Bytes of the values, offsets and validity, as an uncompressed IPC body has them without padding.
+/// Bytes of the values, offsets and validity, as an uncompressed IPC body has them without padding; of text that is viewed, the views
+/// and what does not fit into them.
 fn arrow_bytes(batch: &RecordBatch) -> Result<u64> {
     let mut bytes = 0;
     for column in batch.columns() {
         bytes += column.to_data().get_slice_memory_size()?;
+        if let Some(views) = column.as_string_view_opt() {
+            let lengths = views.lengths().filter(|length| *length > 12);
+            bytes += lengths
+                .map(|length| usize::try_from(length).unwrap_or(0))
+                .sum::<usize>();
+        }
     }
     Ok(u64::try_from(bytes).unwrap_or(u64::MAX))
 }

@@ -98,15 +98,23 @@ impl CallContext {
     /// # Errors
     /// Those of `work`; `CANCELLED` when the token fires; `SOURCE_TIMEOUT` when the deadline passes.
     pub async fn bounded<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        // Work that is done at once would otherwise be done after its time.
+        if self.deadline.left().is_zero() && !self.cancel.is_cancelled() {
+            return Err(late());
+        }
         tokio::select! {
             biased;
             () = self.cancel.cancelled() => Err(ConnectorError::new(ConnectorErrorKind::Cancelled, "the call was cancelled")),
             done = tokio::time::timeout(self.deadline.left(), work) => match done {
                 Ok(done) => done,
-                Err(_) => Err(ConnectorError::new(ConnectorErrorKind::Timeout, "the source did not answer in time")),
+                Err(_) => Err(late()),
             },
         }
     }
+}
+
+fn late() -> ConnectorError {
+    ConnectorError::new(ConnectorErrorKind::Timeout, "the source did not answer in time")
 }
 
 #[cfg(test)]
@@ -121,6 +129,9 @@ mod tests {
             .bounded(std::future::pending::<Result<()>>())
             .await
             .expect_err("late");
+        assert_eq!(error.kind(), ConnectorErrorKind::Timeout);
+        let cx = CallContext::new("q", Arc::clone(&connection), Duration::ZERO);
+        let error = cx.bounded(std::future::ready(Ok(()))).await.expect_err("late");
         assert_eq!(error.kind(), ConnectorErrorKind::Timeout);
         let cx = CallContext::new("q", connection, Duration::from_secs(60));
         cx.cancel.cancel();

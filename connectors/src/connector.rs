@@ -1,4 +1,4 @@
-//! What must a connector do? Five verbs: describe, plan, splits, read, cancel; stateless, explicit, idempotent.
+//! What must a connector do? Six verbs: describe, plan, splits, read, release, cancel; explicit and idempotent.
 
 use std::{collections::BTreeMap, fmt::Debug};
 
@@ -47,6 +47,13 @@ pub trait Connector: Debug + Send + Sync + 'static {
 
     /// The rows of one piece.
     async fn read(&self, cx: &CallContext, request: ReadRequest) -> Result<ReadStream>;
+
+    /// No split of the scan that `split` belongs to is read any more. Advisory: what is held for them ends with the query, too; in
+    /// process it ends when the handles are dropped.
+    async fn release(&self, cx: &CallContext, split: &Handle) -> Result<()> {
+        let _ = (cx, split);
+        Ok(())
+    }
 
     /// Stops a call at the source; advisory where dropping the stream already does.
     async fn cancel(&self, cx: &CallContext, invocation: InvocationId) -> Result<()>;

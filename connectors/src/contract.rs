@@ -135,6 +135,7 @@ pub const PROPERTIES: &[Property] = properties! {
         "their union is the scan" => splits::union,
         "any order, any worker, again" => splits::anywhere,
         "writes between batches change nothing" => splits::writes,
+        "all show one state" => splits::one_state,
     }
     "handles": {
         "of another stage: refused" => handles::other_stage,

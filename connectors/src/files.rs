@@ -13,24 +13,32 @@ pub mod connector;
 mod local;
 pub mod location;
 pub mod meter;
+mod options;
 pub mod table;
 
 pub mod listing;
 pub mod partition;
 
+mod avro;
+mod compression;
+mod encoding;
 mod failure;
+mod fitted;
 pub mod footer;
 mod footer_check;
 mod json_text;
+mod orc;
 mod parquet;
 mod text;
 
+pub mod estimate;
 pub mod infer;
 pub mod policy_bytes;
 pub mod policy_columns;
 pub mod scan;
 
 pub use connector::FilesConnector;
+pub use estimate::estimated_rows;
 pub use footer::MetadataCache;
 pub use infer::infer;
 pub use json_text::{DecodedJson, decode_json_column};
@@ -42,6 +50,6 @@ pub use policy_bytes::{PolicyRead, policy_bytes};
 pub use policy_columns::check_policy_columns;
 pub use scan::{FileScan, scan};
 pub use table::{
-    AbsentPolicyColumns, FileList, FileTable, FileTableDraft, Format, FormatOptions, ListedFile, PartitionSource,
-    carried, raw_schema,
+    AbsentPolicyColumns, Compression, CsvSerde, Encoding, FileList, FileTable, FileTableDraft, Format, FormatOptions,
+    ListedFile, PartitionSource, carried, raw_schema,
 };

@@ -15,9 +15,11 @@ pub mod table_spec;
 pub mod call;
 pub mod connection;
 pub mod credential;
+pub mod held;
 pub mod option;
 pub mod read_stats;
 pub mod remote_statement;
+pub mod type_name;
 
 pub mod error;
 pub mod retry;
@@ -28,6 +30,7 @@ pub mod remote;
 
 pub mod contract;
 
+pub mod dynamodb;
 pub mod files;
 pub mod postgres;
 pub mod sqlite;

@@ -4,12 +4,21 @@ use std::{collections::BTreeMap, fmt};
 
 use serde_json::Value;
 
-/// One option of a connector's connections.
+/// One option of a connector's connections. A name that ends in `.*` stands for all that begin so.
 #[derive(Clone, Copy, Debug)]
 pub struct OptionSpec {
     pub name: &'static str,
     pub value: OptionType,
     pub required: bool,
+}
+
+impl OptionSpec {
+    fn names(&self, given: &str) -> bool {
+        match self.name.strip_suffix('*') {
+            Some(start) => given.len() > start.len() && given.starts_with(start),
+            None => self.name == given,
+        }
+    }
 }
 
 /// One member of a connector's credentials; always a secret reference in the lake.
@@ -116,7 +125,7 @@ pub fn check(
 ) -> Vec<OptionProblem> {
     let mut problems = Vec::new();
     for (name, value) in given {
-        let Some(spec) = options.iter().find(|spec| spec.name == name) else {
+        let Some(spec) = options.iter().find(|spec| spec.names(name)) else {
             problems.push(unknown(OptionPlace::Option, name, options.iter().map(|spec| spec.name)));
             continue;
         };

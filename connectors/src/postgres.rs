@@ -1,4 +1,5 @@
-//! How is a PostgreSQL server read? Schemas are databases; one SELECT per scan, written by us and decoded from its wire form.
+//! How is a PostgreSQL server read? Schemas are databases; a scan is one SELECT, or a COPY of it for each
+//! range of a large table's pages, written by us and decoded from its wire form.
 
 mod connector;
 mod describe;
@@ -11,10 +12,14 @@ mod types;
 
 mod catalog;
 mod decode;
+mod list;
 mod literal;
 mod numeric;
+mod part;
 mod pool;
+mod rows;
 mod settings;
+mod snapshot;
 mod tls;
 
 pub use connector::PostgresConnector;

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     connector::Connector,
+    dynamodb::DynamoDbConnector,
     error::{ConnectorError, Result},
     files::FilesConnector,
     postgres::PostgresConnector,
@@ -21,6 +22,7 @@ impl Registry {
     pub fn built_in() -> Self {
         let connectors: Vec<Arc<dyn Connector>> = vec![
             // sorted: start
+            Arc::new(DynamoDbConnector::new()),
             Arc::new(FilesConnector::new()),
             Arc::new(PostgresConnector::new()),
             Arc::new(SqliteConnector::new()),

@@ -70,6 +70,26 @@ pub trait HandleCodec: Send + Sync {
     /// # Errors
     /// `HANDLE_INVALID`.
     fn decode_split(&self, bytes: &[u8], scan: &Handle) -> Result<Handle>;
+
+    /// No split of the scan, one of which says this, is read any more: what is held for them may end.
+    ///
+    /// # Errors
+    /// `HANDLE_INVALID`.
+    fn release(&self, split: &[u8]) -> Result<()> {
+        let _ = split;
+        Ok(())
+    }
+}
+
+/// A handle that is an `Arc<T>`, as JSON.
+pub(crate) fn encode_json<T: Serialize + Any + Send + Sync>(handle: &Handle) -> Result<Vec<u8>> {
+    serde_json::to_vec(handle.get::<Arc<T>>()?.as_ref()).map_err(|_| Handle::invalid())
+}
+
+/// The handle of such bytes.
+pub(crate) fn decode_json<T: DeserializeOwned + Any + Send + Sync>(bytes: &[u8]) -> Result<Handle> {
+    let value: T = serde_json::from_slice(bytes).map_err(|_| Handle::invalid())?;
+    Ok(Handle::new(Arc::new(value)))
 }
 
 /// The handles of a connector whose tables are `Arc<T>` and whose only split is the scan itself, an `Arc<S>`.
@@ -87,12 +107,11 @@ where
     S: Any + Send + Sync,
 {
     fn encode_table(&self, table: &Handle) -> Result<Vec<u8>> {
-        serde_json::to_vec(table.get::<Arc<T>>()?.as_ref()).map_err(|_| Handle::invalid())
+        encode_json::<T>(table)
     }
 
     fn decode_table(&self, bytes: &[u8]) -> Result<Handle> {
-        let table: T = serde_json::from_slice(bytes).map_err(|_| Handle::invalid())?;
-        Ok(Handle::new(Arc::new(table)))
+        decode_json::<T>(bytes)
     }
 
     fn encode_split(&self, split: &Handle) -> Result<Vec<u8>> {

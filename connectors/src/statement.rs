@@ -16,7 +16,7 @@ pub(crate) use row_guard::{GUARDED_ROWS, RowGuard};
 #[cfg(test)]
 pub(crate) use scan::PlannedScan;
 pub(crate) use scan::write_scan;
-pub(crate) use sql::Sql;
+pub(crate) use sql::{Seams, Sql};
 
 use std::collections::BTreeMap;
 

@@ -13,6 +13,10 @@
     reason = "tests"
 )]
 
+#[path = "support/dynamodb.rs"]
+mod door;
+#[path = "conformance/dynamodb.rs"]
+mod dynamodb;
 #[path = "conformance/files.rs"]
 mod files;
 #[path = "conformance/postgres.rs"]
@@ -27,6 +31,7 @@ use lakegate_connectors::contract::{self, Fixture, Flight, InProcess, Transport}
 async fn fixtures() -> Vec<Arc<dyn Fixture>> {
     let mut all: Vec<Option<Arc<dyn Fixture>>> = Vec::new();
     // sorted: start
+    all.push(dynamodb::Server::start().await);
     all.push(files::Files::local());
     all.push(files::Files::s3());
     all.push(postgres::Server::start().await);

@@ -12,6 +12,10 @@
 
 #[path = "files/connector.rs"]
 mod connector;
+#[path = "files/formats.rs"]
+mod formats;
+#[path = "files/gaps.rs"]
+mod gaps;
 #[path = "files/lake.rs"]
 mod lake;
 #[path = "files/parquet.rs"]

@@ -17,6 +17,8 @@ mod comment;
 mod describe;
 #[path = "postgres/failures.rs"]
 mod failures;
+#[path = "postgres/parts.rs"]
+mod parts;
 #[path = "support/relational.rs"]
 mod relational;
 #[path = "postgres/server.rs"]

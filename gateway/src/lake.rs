@@ -37,6 +37,7 @@ pub mod builtins;
 pub mod export;
 pub mod resource;
 mod rollback;
+pub(crate) mod shed;
 pub mod soundness;
 pub mod yaml_text;
 
@@ -80,6 +81,7 @@ use self::{
     model::Lake,
     overlap::Overlaps,
     problem::Problems,
+    shed::Shed,
     sight::Mentioned,
 };
 pub(crate) use self::{
@@ -378,7 +380,9 @@ async fn settle(
         Applier::Caller { caller, governor } => {
             let mut refused = std::mem::take(&mut draft.refusals);
             let overlaps = Overlaps::of(cx.store, (governor, caller), &draft).await?;
-            refused.extend(permission::refused((governor, caller), &draft, &difference, &overlaps));
+            let shed = Shed::of((governor, caller), &draft);
+            let bounds = (&overlaps, &shed);
+            refused.extend(permission::refused((governor, caller), &draft, &difference, bounds));
             if !refused.is_empty() && !options.dry_run {
                 let changes = refused.iter().map(|(change, _)| change);
                 commit::record_refusals(cx.store, caller, version, changes).await?;

@@ -34,6 +34,8 @@ mod reading;
 mod rollback;
 #[path = "lake/routes.rs"]
 mod routes;
+#[path = "lake/shed.rs"]
+mod shed;
 #[path = "lake/usage.rs"]
 mod usage;
 #[path = "lake/views.rs"]

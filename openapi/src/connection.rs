@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 pub struct CreateConnection {
     /// Unique, whatever the case.
     pub name: String,
-    /// `files`, `postgres` or `sqlite`.
+    /// `dynamodb`, `files`, `postgres` or `sqlite`.
     pub connector: String,
     /// The connector's own options.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -29,7 +29,7 @@ pub struct Connection {
     pub id: String,
     /// Unique, whatever the case.
     pub name: String,
-    /// `files`, `postgres` or `sqlite`.
+    /// `dynamodb`, `files`, `postgres` or `sqlite`.
     pub connector: String,
     /// The connector's own options.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 pub struct CreateTable {
     /// Unique in its database.
     pub name: String,
-    /// `parquet`, `csv` or `ndjson`; absent for tables of a source.
+    /// `parquet`, `avro`, `orc`, `csv` or `ndjson`; absent for tables of a source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
     /// Below the database's, or absolute.
@@ -51,7 +51,7 @@ pub struct Table {
     pub id: String,
     /// `catalog.database.table`.
     pub name: String,
-    /// `parquet`, `csv` or `ndjson`; absent for tables of a source.
+    /// `parquet`, `avro`, `orc`, `csv` or `ndjson`; absent for tables of a source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
     /// Below the database's, or absolute; absent for those who may not read the files.

@@ -104,6 +104,18 @@ impl Access {
 impl Authorizer<'_> {
     /// Decides a relation for a user, given by id.
     pub fn access(&self, principal: &str, context: &RequestContext, facts: &RelationFacts) -> Access {
+        let (access, []) = self.access_and(principal, context, facts, []);
+        access
+    }
+
+    /// As [`Authorizer::access`], with the decisions on other actions on the relation itself, in their order.
+    pub fn access_and<const N: usize>(
+        &self,
+        principal: &str,
+        context: &RequestContext,
+        facts: &RelationFacts,
+        actions: [Action; N],
+    ) -> (Access, [Decision; N]) {
         let at = Circumstances::new(context, &self.entities);
         let mut inquiry = Inquiry {
             authorizer: self,
@@ -128,9 +140,10 @@ impl Authorizer<'_> {
         if gate != Verdict::Forbidden {
             open(&mut access, &mut inquiry, facts);
         }
+        let others = actions.map(|action| inquiry.decision(action, &facts.relation));
         access.policies = inquiry.policies.into_iter().collect();
         access.errors = inquiry.errors.into_iter().collect();
-        access
+        (access, others)
     }
 }
 
@@ -276,8 +289,9 @@ struct Inquiry<'a> {
 }
 
 impl Inquiry<'_> {
-    fn verdict(&mut self, action: Action, resource: &EntityUid) -> Verdict {
-        let decision = match &self.at {
+    /// The decision, of which nothing is remembered.
+    fn decision(&self, action: Action, resource: &EntityUid) -> Decision {
+        match &self.at {
             Ok(at) => self.authorizer.ask(&Question {
                 principal: &self.principal,
                 action,
@@ -286,7 +300,11 @@ impl Inquiry<'_> {
                 entities: &self.authorizer.entities,
             }),
             Err(error) => Decision::failed(error.clone()),
-        };
+        }
+    }
+
+    fn verdict(&mut self, action: Action, resource: &EntityUid) -> Verdict {
+        let decision = self.decision(action, resource);
         self.policies.extend(decision.policies);
         self.errors.extend(decision.errors);
         decision.verdict

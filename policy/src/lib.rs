@@ -19,6 +19,7 @@ mod intersection;
 mod mask;
 mod relation;
 
+mod first_tag;
 mod grant;
 mod member;
 mod policy_set;

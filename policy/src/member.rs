@@ -4,10 +4,11 @@
 //! shares what has not changed.
 
 use crate::action::Action;
+use crate::first_tag::{FirstTag, first_tag};
 use crate::grant::{GrantLink, TEMPLATES};
 use crate::policy_set::PolicyText;
 use crate::problem::PolicyProblem;
-use crate::reads::{Reads, first_tag};
+use crate::reads::Reads;
 use crate::scope_index::actions;
 use cedar_policy::{
     EntityUid, Policy, PolicyId, PolicySet as CedarSet, PolicySetError, PrincipalConstraint, ResourceConstraint,
@@ -22,7 +23,7 @@ pub(crate) struct Member {
     actions: Vec<Action>,
     pub(crate) reads: Reads,
     /// The tag that its resource must have for anything else of it to be read.
-    pub(crate) first_tag: Option<String>,
+    pub(crate) first_tag: Option<FirstTag>,
     named: Vec<EntityUid>,
 }
 

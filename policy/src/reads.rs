@@ -11,7 +11,6 @@ use cedar_policy::{Context, Entities, EvalResult, Expression, Policy, Request as
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::str::FromStr;
-use std::sync::Arc;
 
 /// What policies read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -248,34 +247,6 @@ fn milliseconds(literal: &Expr, wanted: UnaryOp) -> Option<i64> {
     }
 }
 
-/// The tag that a policy asks its resource for before anything else: without it the policy is false, and cannot err.
-pub(crate) fn first_tag(policy: &Policy) -> Option<String> {
-    let policy = policy.to_pst().ok()?;
-    let Some(Clause::When(body)) = policy.body().clauses().first() else {
-        return None;
-    };
-    let mut first: &Arc<Expr> = body;
-    while let Expr::BinaryOp {
-        op: BinaryOp::And,
-        left,
-        ..
-    } = &**first
-    {
-        first = left;
-    }
-    match &**first {
-        Expr::BinaryOp {
-            op: BinaryOp::HasTag,
-            left,
-            right,
-        } if **left == Expr::Var(Var::Resource) => match &**right {
-            Expr::Literal(Literal::String(tag)) => Some(tag.to_string()),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -415,31 +386,5 @@ mod tests {
         ));
         assert!(both.attribute("name") && !both.attribute("dtype") && !both.attribute("clearance"));
         assert!(reads("principal.getTag(resource.dtype).contains(\"x\")").attribute("dtype"));
-    }
-
-    #[test]
-    fn the_first_tag_is_that_of_the_first_conjunct_of_the_first_clause() {
-        let tag = |conditions: &str| first_tag(&policy(conditions));
-        let found = Some("pii".to_owned());
-        assert_eq!(tag("when { resource.hasTag(\"pii\") }"), found);
-        assert_eq!(
-            tag(
-                "when { resource.hasTag(\"pii\") && principal.clearance + 1 > 2 && context.mfa } unless { context.mfa }"
-            ),
-            found
-        );
-        for none in [
-            "",
-            "unless { resource.hasTag(\"pii\") }",
-            "when { context.mfa } when { resource.hasTag(\"pii\") }",
-            "unless { context.mfa } when { resource.hasTag(\"pii\") }",
-            "when { resource.hasTag(\"pii\") || context.mfa }",
-            "when { !resource.hasTag(\"pii\") }",
-            "when { context.mfa && resource.hasTag(\"pii\") }",
-            "when { principal.hasTag(\"pii\") }",
-            "when { resource.hasTag(context.client) }",
-        ] {
-            assert_eq!(tag(none), None, "{none}");
-        }
     }
 }

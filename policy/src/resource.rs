@@ -170,12 +170,11 @@ fn entity<'a>(
     tags: impl IntoIterator<Item = Named<'a>>,
 ) -> Result<Entity, PolicyError> {
     let owned = |(key, value): Named<'a>| (key.to_owned(), value);
-    let name = uid.to_string();
-    Entity::new_with_tags(uid, attrs.into_iter().map(owned), parents, tags.into_iter().map(owned)).map_err(|error| {
-        PolicyError::Entity {
-            entity: name,
-            source: Box::new(error),
-        }
+    let attrs = attrs.into_iter().map(owned);
+    let made = Entity::new_with_tags(uid.clone(), attrs, parents, tags.into_iter().map(owned));
+    made.map_err(|error| PolicyError::Entity {
+        entity: uid.to_string(),
+        source: Box::new(error),
     })
 }
 

@@ -8,12 +8,13 @@
 //! Cedar's answer depends on the union of satisfied permits, satisfied forbids and errors only.
 
 use crate::action::Action;
+use crate::first_tag::FirstTag;
 use crate::member::Member;
 use crate::model::MODEL;
 use crate::reads::Reads;
 use cedar_policy::{
-    ActionConstraint, Entities, EntityTypeName, EntityUid, PolicySet as CedarSet, PolicySetError, PrincipalConstraint,
-    ResourceConstraint,
+    ActionConstraint, Entities, Entity, EntityTypeName, EntityUid, EvalResult, PolicySet as CedarSet, PolicySetError,
+    PrincipalConstraint, ResourceConstraint,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -41,7 +42,14 @@ struct ByPrincipal {
 #[derive(Debug, Default, Clone)]
 struct ByTag {
     any: Arc<Group>,
-    tagged: HashMap<String, Arc<Group>>,
+    tagged: HashMap<String, ByValue>,
+}
+
+/// Policies that go on only if the tag has a value stand under that value.
+#[derive(Debug, Default, Clone)]
+struct ByValue {
+    any: Arc<Group>,
+    valued: HashMap<String, Arc<Group>>,
 }
 
 /// Policies that are asked together.
@@ -105,7 +113,7 @@ impl ScopeIndex {
         let mut groups = Vec::new();
         for found in by_tag {
             groups.push(&*found.any);
-            groups.extend(found.under_tags_of(resource, entities));
+            found.add_under_tags_of(resource, entities, &mut groups);
         }
         groups.retain(|group| !group.members.is_empty());
         groups
@@ -127,21 +135,33 @@ impl ScopeIndex {
             }
         };
         match &member.first_tag {
-            Some(tag) if is_wide => by_tag.tagged.entry(tag.clone()).or_default(),
+            Some(FirstTag { tag, value }) if is_wide => {
+                let by_value = by_tag.tagged.entry(tag.clone()).or_default();
+                match value {
+                    Some(value) => by_value.valued.entry(value.clone()).or_default(),
+                    None => &mut by_value.any,
+                }
+            }
             _ => &mut by_tag.any,
         }
     }
 }
 
 impl ByTag {
-    fn under_tags_of<'a>(&'a self, resource: &EntityUid, entities: &Entities) -> impl Iterator<Item = &'a Group> {
-        let entity = (!self.tagged.is_empty()).then(|| entities.get(resource)).flatten();
-        let tags = entity.into_iter().flat_map(|entity| entity.tags().map(|(tag, _)| tag));
-        let found: Vec<&Group> = tags
-            .filter_map(|tag| self.tagged.get(tag))
-            .map(|group| &**group)
-            .collect();
-        found.into_iter()
+    fn add_under_tags_of<'a>(&'a self, resource: &EntityUid, entities: &Entities, groups: &mut Vec<&'a Group>) {
+        if self.tagged.is_empty() {
+            return;
+        }
+        for (tag, value) in entities.get(resource).into_iter().flat_map(Entity::tags) {
+            let Some(found) = self.tagged.get(tag) else { continue };
+            groups.push(&*found.any);
+            match value {
+                Ok(EvalResult::String(value)) => groups.extend(found.valued.get(&value).map(|group| &**group)),
+                // A set, say, equals no text.
+                Ok(_) => {}
+                Err(_) => groups.extend(found.valued.values().map(|group| &**group)),
+            }
+        }
     }
 }
 

@@ -107,6 +107,8 @@ fn conditional() -> Vec<PolicyText> {
         r#"forbid(principal, action == @"BypassFilter", resource) when { context.auth_age > duration("5m") };"#,
         r#"permit(principal, action == @"SelectMasked", resource) when { context.ip.isInRange(ip("10.0.0.0/8")) };"#,
         r#"forbid(principal, action == @"SelectFiltered", resource) when { context.now.toTime() > duration("12h") };"#,
+        r#"permit(principal, action in @"DataRead", resource) when { resource.hasTag("pii") && resource.getTag("pii") == "none" };"#,
+        r#"forbid(principal, action == @"Select", resource is #Column) when { resource.hasTag("pii") && ("email" == resource.getTag("pii") && principal.clearance + 1 > 0) };"#,
     ];
     pool.iter().enumerate().map(text).collect()
 }

@@ -18,7 +18,7 @@ use lakegate_catalog::{
 };
 use lakegate_policy::{
     Access, Action, Authorizer, BoundCondition, Clear, ColumnAccess, Decision, Joint, MaskChoice, PolicyError, Reads,
-    RelationFacts, Request, RequestContext,
+    RelationFacts, RequestContext,
 };
 use sha2::{Digest, Sha256};
 
@@ -313,7 +313,7 @@ fn decided_by(cx: &QueryContext, path: &TablePath, way: Way) -> Result<(Relation
         others: views::rights::others(cx, path)?,
         mapped: Mapped::new(),
     };
-    grant.sight = sight(cx, &grant);
+    grant.sight = sight(cx, &grant, &leaves);
     grant.decision = decision(&grant);
     grant.digest = digest(cx.snapshot.version, &grant.decision);
     Ok((grant, authorizer.reads()))
@@ -329,21 +329,10 @@ struct Asker<'a> {
 impl Asker<'_> {
     /// What the user sees, and whether the table may be described and its figures read.
     fn ask(&self, principal: &str) -> (Access, Decision, Decision) {
-        let ask = |action, resource| {
-            self.authorizer.decide(&Request {
-                principal,
-                action,
-                resource,
-                context: self.context,
-            })
-        };
-        let access = self.authorizer.access(principal, self.context, self.facts);
-        let relation = || self.facts.relation.clone();
-        (
-            access,
-            ask(Action::Describe, relation()),
-            ask(Action::ReadStats, relation()),
-        )
+        let actions = [Action::Describe, Action::ReadStats];
+        let asked = self.authorizer.access_and(principal, self.context, self.facts, actions);
+        let (access, [describe, read_stats]) = asked;
+        (access, describe, read_stats)
     }
 }
 
@@ -366,7 +355,7 @@ fn is_keyed(snapshot: &Snapshot, access: &Access) -> bool {
 
 /// Covers what the caller may see of the relation: rows, cells, and all filters and masks that say so; of a view also its body
 /// and what that reads.
-fn sight(cx: &QueryContext, grant: &RelationGrant) -> [u8; 32] {
+fn sight(cx: &QueryContext, grant: &RelationGrant, leaves: &[LeafFacts]) -> [u8; 32] {
     let snapshot = &cx.snapshot;
     let RelationGrant { path, access, .. } = grant;
     let filters: Vec<_> = snapshot
@@ -374,7 +363,6 @@ fn sight(cx: &QueryContext, grant: &RelationGrant) -> [u8; 32] {
         .into_iter()
         .map(|filter| (filter.id.as_str(), filter.version))
         .collect();
-    let leaves = leaves(&path.table);
     let masks: Vec<_> = leaves
         .iter()
         .flat_map(|leaf| leaf.masks(snapshot))

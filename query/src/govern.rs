@@ -12,9 +12,11 @@ mod scope;
 mod leakproof;
 mod source_predicate;
 
+mod figure;
 mod inner_plan;
 mod open_source;
 mod policy_filter;
+mod quick;
 pub mod scan_exec;
 pub mod table;
 

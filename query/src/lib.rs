@@ -53,7 +53,7 @@ pub mod trace;
 pub mod engine_error;
 pub mod error;
 pub mod plan_thread;
-pub mod type_name;
+pub use lakegate_connectors::type_name;
 
 use lakegate_catalog::StoreError;
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use datafusion::{
     arrow::{
+        array::timezone::Tz,
         compute::cast,
         datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef},
         record_batch::{RecordBatch, RecordBatchOptions},
@@ -81,6 +82,27 @@ pub(crate) fn plain_type(data_type: &DataType) -> DataType {
         DataType::Struct(fields) => DataType::Struct(plain_fields(fields)),
         DataType::Map(entries, sorted) => DataType::Map(plain_field(entries), *sorted),
         other => other.clone(),
+    }
+}
+
+/// A time zone in the types of a schema that is none: no moment can be shown in it.
+#[must_use]
+pub(crate) fn unknown_zone(schema: &Schema) -> Option<&str> {
+    schema.fields().iter().find_map(|field| zone_within(field.data_type()))
+}
+
+fn zone_within(data_type: &DataType) -> Option<&str> {
+    match data_type {
+        DataType::Timestamp(_, Some(zone)) => zone.parse::<Tz>().is_err().then_some(zone),
+        DataType::Dictionary(_, value) => zone_within(value),
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item)
+        | DataType::FixedSizeList(item, _)
+        | DataType::Map(item, _) => zone_within(item.data_type()),
+        DataType::Struct(fields) => fields.iter().find_map(|field| zone_within(field.data_type())),
+        _ => None,
     }
 }
 

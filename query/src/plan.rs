@@ -28,7 +28,7 @@ use crate::{
     discover::Discovery,
     engine_error::{Phase, translate},
     entities::{Governor, ObjectRef},
-    error::{QueryError, Result},
+    error::{ErrorCode, QueryError, Result},
     govern::{invariant, table::GovernedTable},
     guard::guarded,
     mapping::{self, Reading},
@@ -347,6 +347,10 @@ pub(crate) async fn logical(session: &SessionState, query: EngineStatement) -> R
     let columns = logical.schema().fields().len();
     if columns > MAX_COLUMNS {
         return Err(too_complex("columns of the result", columns, MAX_COLUMNS));
+    }
+    if let Some(zone) = output::unknown_zone(logical.schema().as_arrow()) {
+        let message = format!("time zone `{zone}` is not known: name one like `Europe/Berlin` or `+01:00`");
+        return Err(QueryError::new(ErrorCode::InvalidValue, message));
     }
     Ok(logical)
 }

@@ -124,9 +124,11 @@ pub async fn file_table(store: &Store, path: &TablePath, connection: Arc<Connect
         .because(why)
     };
     let format = match body.format {
-        Some(TableFormat::Parquet) => Format::Parquet,
+        Some(TableFormat::Avro) => Format::Avro,
         Some(TableFormat::Csv) => Format::Csv,
         Some(TableFormat::Ndjson) => Format::Ndjson,
+        Some(TableFormat::Orc) => Format::Orc,
+        Some(TableFormat::Parquet) => Format::Parquet,
         None => return Err(broken("it has no format".to_owned())),
     };
     let options = FormatOptions::parse(format, &body.options).map_err(|problems| broken(format!("{problems:?}")))?;

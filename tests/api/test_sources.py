@@ -208,3 +208,14 @@ def test_both_joined(server):
     sql = "SELECT o.id, c.name FROM lake.t.orders o JOIN crm.api_tests.customers c ON c.id = o.customer ORDER BY o.id"
     assert server.sql("ana", sql).rows == [["1", "Bob"], ["2", "CANARY"], ["3", "Ann"], ["4", "Bob"]]
     assert server.sql("eve", sql).rows == [["1", "Bob"], ["3", "Ann"]]
+
+
+@with_s3
+@with_postgres
+def test_text_of_both_is_joined_as_it_is(server):
+    """Neither side's key is converted, so that a condition on one is asked of the other, too."""
+    sql = "SELECT o.id FROM lake.t.orders o JOIN crm.api_tests.customers c ON c.name = o.region WHERE o.region = 'DE'"
+    plan = str(server.sql("ana", "EXPLAIN " + sql).rows)
+    assert "CAST" not in plan
+    seen = [line for line in plan.split("GovernedScanExec")[1:] if "relation=crm.api_tests.customers" in line]
+    assert seen and all("filters=[name = " in line for line in seen), plan

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the system packages that the test servers need, where they are missing.
 #
-#   tests/servers/install.sh [build] [cvc5] [postgres] [s3] [keycloak] [python]      (default: all of them)
+#   tests/servers/install.sh [build] [cvc5] [postgres] [s3] [dynamodb] [keycloak] [python]      (default: all of them)
 #
 # As root it uses apt-get; otherwise it names what is missing and how to get it. Nothing is started.
 set -euo pipefail
@@ -15,7 +15,7 @@ want() {     # want COMMAND-OR-FILE PACKAGE…
 }
 
 parts=("$@")
-[[ ${#parts[@]} -gt 0 ]] || parts=(build cvc5 postgres s3 keycloak python)
+[[ ${#parts[@]} -gt 0 ]] || parts=(build cvc5 postgres s3 dynamodb keycloak python)
 
 for part in "${parts[@]}"; do
   case $part in
@@ -43,7 +43,7 @@ for part in "${parts[@]}"; do
       want openssl openssl
       want setpriv util-linux
       ;;
-    keycloak)
+    dynamodb | keycloak)
       want java openjdk-17-jre-headless
       want mvn maven
       want setpriv util-linux
@@ -53,7 +53,7 @@ for part in "${parts[@]}"; do
       python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
       ;;
     *)
-      echo "install.sh: unknown part \`$part\`: choose from build, cvc5, postgres, s3, keycloak, python" >&2
+      echo "install.sh: unknown part \`$part\`: choose from build, cvc5, postgres, s3, dynamodb, keycloak, python" >&2
       exit 2
       ;;
   esac

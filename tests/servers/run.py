@@ -22,12 +22,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import cache
+from dynamodb import DynamoDB
 from keycloak import Keycloak
 from postgres import Postgres
 from s3 import S3
 
 # In the order in which they are started: the slowest first, because it starts in the background.
-SERVERS = {"keycloak": Keycloak, "postgres": Postgres, "s3": S3}
+SERVERS = {"keycloak": Keycloak, "dynamodb": DynamoDB, "postgres": Postgres, "s3": S3}
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 

@@ -11,6 +11,7 @@
 pub mod world;
 
 pub mod answer;
+pub mod dynamodb;
 pub mod files;
 pub mod postgres;
 pub mod sqlite;

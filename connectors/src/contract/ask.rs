@@ -131,8 +131,23 @@ pub async fn open_sized(
     batch_rows: usize,
 ) -> Result<(PlanResponse, BoxStream<'static, Result<RecordBatch>>)> {
     let (planned, splits) = plan(connector, cx, scan).await?;
+    let batches = open_planned(connector, cx, &planned, &splits, batch_rows).await?;
+    Ok((planned, batches))
+}
+
+/// Opens all splits at once, to be read one after the other.
+///
+/// # Errors
+/// Those of the source.
+pub async fn open_planned(
+    connector: &dyn Connector,
+    cx: &CallContext,
+    planned: &PlanResponse,
+    splits: &[Split],
+    batch_rows: usize,
+) -> Result<BoxStream<'static, Result<RecordBatch>>> {
     let mut streams = Vec::new();
-    for split in &splits {
+    for split in splits {
         let stream = connector.read(cx, read_request_of(&split.handle, batch_rows)).await?;
         if stream.schema != planned.schema {
             return Err(ConnectorError::new(
@@ -142,7 +157,18 @@ pub async fn open_sized(
         }
         streams.push(stream.batches);
     }
-    Ok((planned, futures::stream::iter(streams).flatten().boxed()))
+    Ok(futures::stream::iter(streams).flatten().boxed())
+}
+
+/// Tells the source that none of these splits is read any more.
+///
+/// # Errors
+/// Those of the source.
+pub async fn release(connector: &dyn Connector, cx: &CallContext, splits: &[Split]) -> Result<()> {
+    match splits {
+        [first, _, ..] => connector.release(cx, &first.handle).await,
+        _ => Ok(()),
+    }
 }
 
 /// Plan and all rows; every batch has the planned schema, is not empty and not larger than asked for.
@@ -150,8 +176,16 @@ pub async fn open_sized(
 /// # Errors
 /// Those of the source.
 pub async fn read(connector: &dyn Connector, cx: &CallContext, scan: ScanSpec) -> Result<(PlanResponse, RecordBatch)> {
-    let (planned, stream) = open(connector, cx, scan).await?;
-    let batches: Vec<RecordBatch> = stream.try_collect().await?;
+    let (planned, splits) = plan(connector, cx, scan).await?;
+    let outcome = async {
+        let stream = open_planned(connector, cx, &planned, &splits, BATCH_ROWS).await?;
+        stream.try_collect::<Vec<RecordBatch>>().await
+    };
+    let outcome = outcome.await;
+    // A call that was cancelled, or is late, cannot tell any more.
+    let told = release(connector, cx, &splits).await;
+    let batches = outcome?;
+    told?;
     let fits = |batch: &RecordBatch| batch.schema() == planned.schema && (1..=BATCH_ROWS).contains(&batch.num_rows());
     if !batches.iter().all(fits) {
         return Err(ConnectorError::new(

@@ -120,6 +120,8 @@ async fn everywhere(subject: &Subject, side: Side, fault: fn(usize) -> Fault) ->
     }
     let (bytes, whole) = one(subject, side, Fault::None).await?;
     ensure!(whole && bytes > 10_000, "{bytes} bytes without any fault");
+    // Splits have a connection each.
+    let bytes = bytes / subject.fixture.parts().max(1);
     let patient = matches!(fault(0), Fault::Hang(_) | Fault::Slow(_));
     let places = if patient {
         vec![200, bytes / 2]

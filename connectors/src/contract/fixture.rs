@@ -29,6 +29,11 @@ pub trait Fixture: Debug + Send + Sync {
         None
     }
 
+    /// Splits that a scan of `Lake::numbers` has, at least.
+    fn parts(&self) -> usize {
+        1
+    }
+
     /// Address of the source, if it is reached over TCP.
     fn address(&self) -> Option<SocketAddr> {
         None
@@ -63,6 +68,8 @@ pub struct Lake {
     pub hidden: Vec<Hidden>,
     /// Tables with a column `id`, unique, for predicates from a seed.
     pub random: Vec<&'static str>,
+    /// Rows of these may lack what a guard reads, which is not to be NULL: nobody sees them under that guard (governance.md §3).
+    pub sparse: bool,
     /// `id` from 1 to 5,000, in no order, and `name`, `n1` to `n5000`.
     pub numbers: &'static str,
     /// Column `id`; its first row never comes.

@@ -70,7 +70,7 @@ impl Random {
             negated: self.below(2) == 0,
         };
         // Not comparable in the engine either.
-        if matches!(values.data_type(), DataType::Interval(_)) {
+        if matches!(values.data_type(), DataType::Interval(_)) || values.data_type().is_nested() {
             return null;
         }
         let (Some(one), Some(other)) = (self.value(values), self.value(values)) else {

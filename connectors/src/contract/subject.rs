@@ -19,7 +19,7 @@ use crate::{
     connector::{Connector, ConnectorSpec, DescribeRequest, DescribeResponse, PlanRequest, PlanResponse},
     error::Result,
     read_stats::{ReadCounters, ReadStats},
-    split::{HandleCodec, ReadRequest, ReadStream, SplitsPage, SplitsRequest},
+    split::{Handle, HandleCodec, ReadRequest, ReadStream, SplitsPage, SplitsRequest},
 };
 
 /// A connector over a transport.
@@ -132,6 +132,10 @@ impl Connector for Watch {
             .unwrap_or_else(PoisonError::into_inner)
             .insert(cx.query.clone(), counters);
         self.inner.read(cx, request).await
+    }
+
+    async fn release(&self, cx: &CallContext, split: &Handle) -> Result<()> {
+        self.inner.release(cx, split).await
     }
 
     async fn cancel(&self, cx: &CallContext, invocation: InvocationId) -> Result<()> {

@@ -16,13 +16,13 @@ use super::{
     footer::MetadataCache,
     listing::list_files,
     table::{FileTableDraft, Format, FormatOptions},
-    text::{Inflate, Prologue},
+    text::TextInput,
 };
 use crate::error::{ConnectorError, ConnectorErrorKind, Result};
 
 /// Columns of all files of a table, by lower-case name in order of their first appearance, partition columns left out.
 ///
-/// Parquet: from the footers, types widened over all files. CSV: over all values; what is empty everywhere, has leading
+/// Avro, ORC and Parquet: from headers and footers, types widened over all files. CSV: over all values; what is empty everywhere, has leading
 /// zeros, more than 17 digits behind a point, a time zone or mixed types is text. NDJSON: over all values; numbers widen,
 /// mixed types are text (JSON).
 ///
@@ -36,7 +36,7 @@ pub async fn infer(
 ) -> Result<Vec<(String, DataType)>> {
     let files = list_files(&table.as_table(), store).await?;
     let mut columns = match table.format {
-        Format::Parquet => parquet::infer(table, &files, store, cache).await?,
+        Format::Avro | Format::Orc | Format::Parquet => parquet::infer(table, &files, store, cache).await?,
         Format::Csv => csv::infer(table, &files, store).await?,
         Format::Ndjson => ndjson::infer(table, &files, store).await?,
     };
@@ -64,12 +64,11 @@ pub(super) async fn for_each_text(
     to: &mut (dyn FnMut(Option<&[u8]>) -> Result<bool> + Send),
 ) -> Result<()> {
     let path = meta.location.as_ref();
-    let mut inflate = Inflate::new(path, options.compression)?;
-    let mut prologue = Prologue::new(options.skip_header);
+    let mut text = TextInput::new(path, options)?;
     let mut go_on = true;
-    let mut piece = |text: &[u8]| {
+    let mut piece = |part: &[u8]| {
         if go_on {
-            go_on = to(Some(prologue.rest(text)))?;
+            go_on = to(Some(part))?;
         }
         Ok(())
     };
@@ -80,9 +79,9 @@ pub(super) async fn for_each_text(
         .into_stream();
     while let Some(bytes) = input.next().await {
         let bytes = bytes.map_err(|error| store_error(error, path))?;
-        inflate.push(&bytes, &mut piece)?;
+        text.push(&bytes, &mut piece)?;
     }
-    inflate.finish(&mut piece)?;
+    text.finish(&mut piece)?;
     to(None).map(|_| ()).map_err(|error| {
         if error.file().is_none() {
             error.with_file(path)

@@ -9,7 +9,7 @@ mod bytes_as_text;
 mod reader;
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     fmt,
     sync::{Arc, Mutex},
 };
@@ -33,8 +33,9 @@ use datafusion::{
 use datafusion_datasource::morsel::Morselizer;
 use object_store::{ObjectStore, path::Path};
 
-pub(crate) use adapter::{AdapterFactory, ambiguous};
+pub(crate) use adapter::{AdapterFactory, ambiguous, find_columns, refusal};
 use boundary::BoundedMorselizer;
+use bytes_as_text::Doubt;
 use reader::ReaderFactory;
 
 use super::{footer::MetadataCache, meter::ScanMeter};
@@ -48,7 +49,7 @@ pub(crate) struct ScanState {
     /// Files whose footer is counted already.
     pub(crate) opened: Arc<Mutex<HashSet<Path>>>,
     /// Files of which nothing says that their texts are text.
-    pub(crate) doubtful: Arc<Mutex<HashSet<Path>>>,
+    pub(super) doubtful: Arc<Mutex<HashMap<Path, Doubt>>>,
     /// A policy hides rows or cells from the caller.
     pub(crate) restricted: bool,
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow::datatypes::DataType;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::{ObjectStore, ObjectStoreExt};
 
@@ -10,7 +11,7 @@ use super::{
     footer::MetadataCache,
     location::store_url,
     table::{FileList, FileTable, Format, ListedFile},
-    text::{Inflate, Prologue, Tokenizer, header_names},
+    text::{TextInput, Tokenizer, header_names},
 };
 use crate::error::{ConnectorError, Result};
 
@@ -18,8 +19,8 @@ use crate::error::{ConnectorError, Result};
 const CONCURRENCY: usize = 16;
 
 /// Which of `columns` (lower-case names) are absent from which of `files` (already pruned by the *policy's* partition
-/// predicate, and by nothing else): pairs of column and file. Partition columns are never absent. Parquet: by footers,
-/// through the cache; CSV with a header: by the header; other formats: nothing, they are looked at row by row.
+/// predicate, and by nothing else): pairs of column and file. Partition columns are never absent. Avro, ORC and Parquet: by
+/// headers and footers; CSV with a header: by the header; other formats: nothing, they are looked at row by row.
 ///
 /// # Errors
 /// `CORRUPT_FILE` for a file that cannot be opened, `AMBIGUOUS_COLUMN` for one in which two columns answer to a name, and
@@ -32,7 +33,7 @@ pub async fn check_policy_columns(
     cache: &Arc<MetadataCache>,
 ) -> Result<Vec<(String, String)>> {
     let by_file = match table.format {
-        Format::Parquet => true,
+        Format::Avro | Format::Orc | Format::Parquet => true,
         Format::Csv => table.options.header,
         Format::Ndjson => false,
     };
@@ -53,6 +54,8 @@ pub async fn check_policy_columns(
             async move {
                 let names = match table.format {
                     Format::Parquet => parquet_names(store_id.as_str(), store, cache, &file).await?,
+                    Format::Avro => first(super::avro::columns(store, &file.object_meta).await?),
+                    Format::Orc => orc_names(table, store, &file).await?,
                     Format::Csv | Format::Ndjson => csv_names(table, store, &file).await?,
                 };
                 let path = file.object_meta.location.as_ref();
@@ -80,6 +83,20 @@ fn absent_from(wanted: &[&String], names: &[String]) -> Result<Vec<String>> {
     Ok(absent)
 }
 
+fn first(columns: Vec<(String, DataType)>) -> Vec<String> {
+    columns.into_iter().map(|(name, _)| name).collect()
+}
+
+/// The columns that a file of ORC has under the names by which the table reads them.
+async fn orc_names(table: &FileTable, store: &Arc<dyn ObjectStore>, file: &ListedFile) -> Result<Vec<String>> {
+    let found = super::orc::columns(store, &file.object_meta).await?;
+    if !super::orc::by_position(&table.options) {
+        return Ok(first(found));
+    }
+    let declared = table.file_schema.fields().iter().take(found.len());
+    Ok(declared.map(|field| field.name().clone()).collect())
+}
+
 async fn parquet_names(
     store_id: &str,
     store: &Arc<dyn ObjectStore>,
@@ -99,8 +116,7 @@ async fn parquet_names(
 
 async fn csv_names(table: &FileTable, store: &Arc<dyn ObjectStore>, file: &ListedFile) -> Result<Vec<String>> {
     let path = file.object_meta.location.as_ref();
-    let mut inflate = Inflate::new(path, table.options.compression)?;
-    let mut prologue = Prologue::new(table.options.skip_header);
+    let mut text = TextInput::new(path, &table.options)?;
     let mut tokenizer = Tokenizer::new(&table.options);
     let mut names: Option<Vec<String>> = None;
     let read = store.get(&file.object_meta.location).await;
@@ -115,10 +131,10 @@ async fn csv_names(table: &FileTable, store: &Arc<dyn ObjectStore>, file: &Liste
         match input.next().await {
             Some(bytes) => {
                 let bytes = bytes.map_err(|error| store_error(error, path))?;
-                inflate.push(&bytes, &mut |text| tokenizer.push(prologue.rest(text), &mut header))?;
+                text.push(&bytes, &mut |part| tokenizer.push(part, &mut header))?;
             }
             None => {
-                inflate.finish(&mut |text| tokenizer.push(prologue.rest(text), &mut header))?;
+                text.finish(&mut |part| tokenizer.push(part, &mut header))?;
                 tokenizer
                     .finish(&mut header)
                     .map_err(|error: ConnectorError| error.with_file(path))?;

@@ -79,7 +79,7 @@ pub fn scan(scan: FileScan<'_>) -> Result<Arc<dyn ExecutionPlan>> {
     };
     let source: Arc<dyn FileSource> = match table.format {
         Format::Parquet => Arc::new(LakeParquetSource::new(schema, scan.prune.as_ref(), state)),
-        Format::Csv | Format::Ndjson => {
+        Format::Avro | Format::Csv | Format::Ndjson | Format::Orc => {
             let text = TextTable {
                 format: table.format,
                 options: table.options.clone(),

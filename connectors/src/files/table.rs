@@ -1,202 +1,32 @@
 //! What is a table of files? Where it lies, how it is written, which columns and partitions it has.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use object_store::ObjectMeta;
-use serde_json::Value;
 
-use crate::{
-    connection::Connection,
-    option::{self, OptionPlace, OptionProblem, OptionProblemKind, OptionSpec, OptionType},
-};
+pub use super::options::{Compression, CsvSerde, Encoding, FormatOptions};
+use crate::connection::Connection;
 
 /// How files are written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Format {
-    Parquet,
+    Avro,
     Csv,
     Ndjson,
+    Orc,
+    Parquet,
 }
 
-/// Options of the text formats.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct FormatOptions {
-    /// CSV: the first line (after `skip_header`) names the columns; otherwise columns go by position.
-    pub header: bool,
-    /// CSV: one byte.
-    pub delimiter: u8,
-    /// CSV: one byte; `None`: no quoting.
-    pub quote: Option<u8>,
-    /// CSV: makes the next byte plain; `None`: a doubled quote stands for one.
-    pub escape: Option<u8>,
-    /// CSV: an unquoted field of this text is NULL; `None`: an empty unquoted field is.
-    pub null: Option<String>,
-    /// Lines at the start of each file that are neither data nor names.
-    pub skip_header: usize,
-    /// `None`: by the file's extension.
-    pub compression: Option<Compression>,
-}
-
-/// How a whole file is compressed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Compression {
-    None,
-    Gzip,
-}
-
-impl Default for FormatOptions {
-    fn default() -> Self {
-        Self {
-            header: true,
-            delimiter: b',',
-            quote: Some(b'"'),
-            escape: None,
-            null: None,
-            skip_header: 0,
-            compression: None,
+impl Format {
+    /// Are its values text, whatever their type?
+    #[must_use]
+    pub fn is_text(self) -> bool {
+        match self {
+            Self::Csv | Self::Ndjson => true,
+            Self::Avro | Self::Orc | Self::Parquet => false,
         }
-    }
-}
-
-const TEXT_OPTIONS: &[OptionSpec] = &[
-    // sorted: start
-    OptionSpec {
-        name: "compression",
-        value: OptionType::Choice(&["gzip", "none"]),
-        required: false,
-    },
-    OptionSpec {
-        name: "skip_header",
-        value: OptionType::Integer(0, 1_000_000),
-        required: false,
-    },
-    // sorted: end
-];
-
-const CSV_OPTIONS: &[OptionSpec] = &[
-    // sorted: start
-    OptionSpec {
-        name: "compression",
-        value: OptionType::Choice(&["gzip", "none"]),
-        required: false,
-    },
-    OptionSpec {
-        name: "delimiter",
-        value: OptionType::Text,
-        required: false,
-    },
-    OptionSpec {
-        name: "encoding",
-        value: OptionType::Text,
-        required: false,
-    },
-    OptionSpec {
-        name: "escape",
-        value: OptionType::Text,
-        required: false,
-    },
-    OptionSpec {
-        name: "header",
-        value: OptionType::Boolean,
-        required: false,
-    },
-    OptionSpec {
-        name: "null",
-        value: OptionType::Text,
-        required: false,
-    },
-    OptionSpec {
-        name: "quote",
-        value: OptionType::Text,
-        required: false,
-    },
-    OptionSpec {
-        name: "skip_header",
-        value: OptionType::Integer(0, 1_000_000),
-        required: false,
-    },
-    // sorted: end
-];
-
-impl FormatOptions {
-    /// Reads the `options:` of a table.
-    ///
-    /// # Errors
-    /// Every unknown, mistyped or unsupported option, by name.
-    pub fn parse(format: Format, given: &BTreeMap<String, Value>) -> Result<Self, Vec<OptionProblem>> {
-        let known = match format {
-            Format::Parquet => &[],
-            Format::Csv => CSV_OPTIONS,
-            Format::Ndjson => TEXT_OPTIONS,
-        };
-        let mut problems = option::check(known, &[], given, &[]);
-        let mut options = Self::default();
-        for (name, value) in given {
-            match (name.as_str(), value) {
-                ("header", Value::Bool(header)) => options.header = *header,
-                ("null", Value::String(marker)) => options.null = Some(marker.clone()),
-                ("skip_header", Value::Number(lines)) => {
-                    options.skip_header = lines
-                        .as_u64()
-                        .and_then(|lines| usize::try_from(lines).ok())
-                        .unwrap_or_default();
-                }
-                ("compression", Value::String(name)) => {
-                    options.compression = Some(if name == "gzip" {
-                        Compression::Gzip
-                    } else {
-                        Compression::None
-                    });
-                }
-                ("encoding", Value::String(name)) if !matches!(name.to_lowercase().as_str(), "utf-8" | "utf8") => {
-                    problems.push(problem(
-                        "encoding",
-                        OptionProblemKind::NotSupported {
-                            what: format!("encoding `{name}`"),
-                        },
-                    ));
-                }
-                ("delimiter", Value::String(text)) => match byte(text) {
-                    Some(byte) => options.delimiter = byte,
-                    None => problems.push(problem("delimiter", one_byte())),
-                },
-                ("quote" | "escape", Value::String(text)) => match byte(text) {
-                    Some(byte) if name == "quote" => options.quote = Some(byte),
-                    Some(byte) => options.escape = Some(byte),
-                    None if text.is_empty() && name == "quote" => options.quote = None,
-                    None => problems.push(problem(name, one_byte())),
-                },
-                _ => {}
-            }
-        }
-        if problems.is_empty() {
-            Ok(options)
-        } else {
-            Err(problems)
-        }
-    }
-}
-
-fn byte(text: &str) -> Option<u8> {
-    match text.as_bytes() {
-        [byte] if byte.is_ascii() && !matches!(byte, b'\n' | b'\r') => Some(*byte),
-        _ => None,
-    }
-}
-
-fn one_byte() -> OptionProblemKind {
-    OptionProblemKind::Invalid {
-        why: "one ASCII character is expected".to_owned(),
-    }
-}
-
-fn problem(name: &str, kind: OptionProblemKind) -> OptionProblem {
-    OptionProblem {
-        place: OptionPlace::Option,
-        name: name.to_owned(),
-        kind,
     }
 }
 
@@ -290,7 +120,7 @@ pub struct ListedFile {
 
 /// The columns that `scan` yields before projection: file columns, then partition columns; all nullable.
 ///
-/// Parquet: declared types. CSV and NDJSON: text and binary columns are `Binary`, all others `Utf8`, so that a bad value in a
+/// Avro, ORC and Parquet: declared types. CSV and NDJSON: text and binary columns are `Binary`, all others `Utf8`, so that a bad value in a
 /// hidden row neither fails nor shows; the engine converts above the policy filter, scalars by a cast (which also finds what
 /// is not UTF-8), nested columns, which come as JSON text, by `decode_json_column`. A file column of a partition column's
 /// name is left out: the partition's value wins.
@@ -334,7 +164,7 @@ pub(crate) fn partition_fields(table: &FileTable) -> Vec<FieldRef> {
 
 fn raw_type(format: Format, declared: &DataType) -> DataType {
     match format {
-        Format::Parquet => declared.clone(),
+        Format::Avro | Format::Orc | Format::Parquet => declared.clone(),
         Format::Csv | Format::Ndjson => match declared {
             DataType::Utf8
             | DataType::LargeUtf8
@@ -358,22 +188,5 @@ mod tests {
         for format in [Format::Csv, Format::Ndjson] {
             assert_eq!(carried(format, DataType::Utf8), DataType::Utf8);
         }
-    }
-
-    #[test]
-    fn options_are_a_closed_list() {
-        let given = BTreeMap::from([
-            ("delimiter".to_owned(), Value::from(";")),
-            ("quote".to_owned(), Value::from("")),
-            ("null".to_owned(), Value::from("\\N")),
-        ]);
-        let options = FormatOptions::parse(Format::Csv, &given).expect("options");
-        assert_eq!(
-            (options.delimiter, options.quote, options.null.as_deref()),
-            (b';', None, Some("\\N"))
-        );
-        assert!(FormatOptions::parse(Format::Parquet, &given).is_err());
-        let given = BTreeMap::from([("encoding".to_owned(), Value::from("latin1"))]);
-        assert!(FormatOptions::parse(Format::Csv, &given).is_err());
     }
 }

@@ -1,11 +1,13 @@
 //! How are CSV and NDJSON files scanned? Whole files, every value as text or bytes, so that conversion can wait until the
-//! policy's filter has run: no value of a row that it hides may fail the scan.
+//! policy's filter has run: no value of a row that it hides may fail the scan. Avro comes the same way, with its types; ORC has a reader of its own.
 
 mod csv;
 mod input;
 mod ndjson;
 mod rows;
+mod serde;
 mod tokenizer;
+mod values;
 
 use std::{
     fmt,
@@ -28,13 +30,16 @@ use datafusion::{
 use futures::{FutureExt, StreamExt, stream::BoxStream};
 use object_store::{GetOptions, ObjectMeta, ObjectStore};
 
-pub(crate) use input::{Inflate, Prologue};
+pub(crate) use input::TextInput;
 pub(crate) use ndjson::parse_line;
 pub(crate) use tokenizer::{Record, Tokenizer, header_names};
+pub(crate) use values::Values;
 
 pub(crate) use super::parquet::ambiguous;
 use super::{
+    avro::AvroDecoder,
     failure::{caught_async, caught_stream, store_error},
+    orc,
     parquet::ScanState,
     table::{Format, FormatOptions},
 };
@@ -55,25 +60,25 @@ pub(crate) struct TextTable {
 
 /// The columns that one scan wants from each file.
 #[derive(Clone, Debug)]
-struct Wanted {
-    table: Arc<TextTable>,
+pub(super) struct Wanted {
+    pub(super) table: Arc<TextTable>,
     /// Fields wanted, in order.
-    schema: SchemaRef,
+    pub(super) schema: SchemaRef,
     /// Per field: its declared type is nested, and a JSON string is kept as JSON.
     nested: Vec<bool>,
     /// Names of the file columns that a policy reads.
     policy: Vec<String>,
-    batch_size: usize,
+    pub(super) batch_size: usize,
 }
 
-/// Turns the text of one file into batches.
-trait Decoder: Send {
+/// Turns the text of one file into batches; the stored bytes of formats that are no text.
+pub(super) trait Decoder: Send {
     /// More of the file's text.
     fn push(&mut self, text: &[u8]) -> Result<(), ConnectorError>;
     /// There is no more.
     fn finish(&mut self) -> Result<(), ConnectorError>;
-    /// A batch that is ready.
-    fn take(&mut self) -> Option<RecordBatch>;
+    /// A batch that is ready; asked for until there is none, before there is more to push.
+    fn take(&mut self) -> Result<Option<RecordBatch>, ConnectorError>;
 }
 
 /// `FileSource` of the text formats.
@@ -156,8 +161,10 @@ impl FileSource for TextSource {
 
     fn file_type(&self) -> &str {
         match self.table.format {
+            Format::Avro => "avro",
             Format::Csv => "csv",
             Format::Ndjson => "ndjson",
+            Format::Orc => "orc",
             Format::Parquet => "parquet",
         }
     }
@@ -231,12 +238,19 @@ async fn open(
     state: ScanState,
     meta: ObjectMeta,
 ) -> Result<BoxStream<'static, Result<RecordBatch>>, ConnectorError> {
+    if wanted.table.format == Format::Orc {
+        let batches = orc::open(store, wanted, state, meta).await?;
+        return Ok(batches.map(|batch| Ok(batch?)).boxed());
+    }
     let file = meta.location.as_ref().to_owned();
-    let inflate = Inflate::new(&file, wanted.table.options.compression)?;
-    let prologue = Prologue::new(wanted.table.options.skip_header);
+    let text = match wanted.table.format {
+        Format::Avro => None,
+        _ => Some(TextInput::new(&file, &wanted.table.options)?),
+    };
     let decoder: Box<dyn Decoder> = match wanted.table.format {
         Format::Csv => Box::new(csv::CsvDecoder::new(wanted, file.clone())),
-        Format::Ndjson | Format::Parquet => Box::new(ndjson::NdjsonDecoder::new(wanted, file.clone())),
+        Format::Avro => Box::new(AvroDecoder::new(wanted, file.clone())),
+        Format::Ndjson | Format::Orc | Format::Parquet => Box::new(ndjson::NdjsonDecoder::new(wanted, file.clone())),
     };
     if state
         .opened
@@ -257,8 +271,8 @@ async fn open(
         .into_stream();
     let reading = Reading {
         input,
-        inflate,
-        prologue,
+        stored: bytes::Bytes::new(),
+        text,
         decoder,
         state,
         file,
@@ -271,11 +285,16 @@ async fn open(
     .boxed())
 }
 
+/// Stored bytes that are decoded before batches are asked for again: what they expand to is held at once.
+const STEP: usize = 16 << 10;
+
 /// A file while it is read.
 struct Reading {
     input: BoxStream<'static, object_store::Result<bytes::Bytes>>,
-    inflate: Inflate,
-    prologue: Prologue,
+    /// Read, but not decoded yet.
+    stored: bytes::Bytes,
+    /// `None`: the stored bytes are what is decoded.
+    text: Option<TextInput>,
     decoder: Box<dyn Decoder>,
     state: ScanState,
     file: String,
@@ -285,33 +304,32 @@ struct Reading {
 impl Reading {
     async fn next(&mut self) -> Result<Option<RecordBatch>, ConnectorError> {
         loop {
-            if let Some(batch) = self.decoder.take() {
+            if let Some(batch) = self.decoder.take()? {
                 return Ok(Some(batch));
             }
             if self.ended {
                 return Ok(None);
             }
+            if !self.stored.is_empty() {
+                let step = self.stored.split_to(STEP.min(self.stored.len()));
+                let Self { text, decoder, .. } = self;
+                match text {
+                    Some(text) => text.push(&step, &mut |text| decoder.push(text))?,
+                    None => decoder.push(&step)?,
+                }
+                continue;
+            }
             match self.input.next().await {
                 Some(bytes) => {
-                    let bytes = bytes.map_err(|error| store_error(error, &self.file))?;
-                    self.state.meter.scanned(bytes.len() as u64);
-                    let Self {
-                        inflate,
-                        prologue,
-                        decoder,
-                        ..
-                    } = self;
-                    inflate.push(&bytes, &mut |text| decoder.push(prologue.rest(text)))?;
+                    self.stored = bytes.map_err(|error| store_error(error, &self.file))?;
+                    self.state.meter.scanned(self.stored.len() as u64);
                 }
                 None => {
                     self.ended = true;
-                    let Self {
-                        inflate,
-                        prologue,
-                        decoder,
-                        ..
-                    } = self;
-                    inflate.finish(&mut |text| decoder.push(prologue.rest(text)))?;
+                    let Self { text, decoder, .. } = self;
+                    if let Some(text) = text {
+                        text.finish(&mut |text| decoder.push(text))?;
+                    }
                     decoder.finish()?;
                 }
             }

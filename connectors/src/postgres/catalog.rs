@@ -5,7 +5,10 @@ use tokio_postgres::{
     types::{FromSql, ToSql, Type},
 };
 
-use super::{error::from_postgres, types::CatalogType};
+use super::{
+    error::from_postgres,
+    types::{CatalogType, ElementType},
+};
 use crate::{
     error::{ConnectorError, ConnectorErrorKind, Result},
     scan::ColumnId,
@@ -37,6 +40,8 @@ pub(super) struct CatalogColumn {
     pub kind: CatalogType,
     pub collation: Option<String>,
     pub comment: Option<String>,
+    /// An index begins with it.
+    pub indexed: bool,
 }
 
 /// Schemas that hold a user's tables and that the credential may use.
@@ -94,9 +99,11 @@ pub(super) async fn columns(client: &Client, relation: i64) -> Result<Vec<Catalo
             UNION ALL SELECT b.attnum, t.typbasetype, t.typtypmod FROM base b JOIN pg_type t ON t.oid = b.typid \
             WHERE t.typtype = 'd') \
         SELECT a.attname::text, a.attnotnull, format_type(a.atttypid, a.atttypmod), t.oid::int8, t.typname::text, \
-            t.typtype::text, t.typcategory = 'A', b.typmod, l.collname::text, l.collisdeterministic, \
-            col_description(a.attrelid, a.attnum) \
+            t.typtype::text, a.attndims::int4, b.typmod, l.collname::text, l.collisdeterministic, \
+            col_description(a.attrelid, a.attnum), e.oid::int8, e.typtype::text, \
+            EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisvalid AND i.indkey[0] = a.attnum) \
         FROM pg_attribute a JOIN base b ON b.attnum = a.attnum JOIN pg_type t ON t.oid = b.typid AND t.typtype <> 'd' \
+        LEFT JOIN pg_type e ON e.oid = t.typelem AND t.typcategory = 'A' \
         LEFT JOIN pg_collation l ON l.oid = a.attcollation \
         WHERE a.attrelid = $1::oid ORDER BY a.attnum";
     query(client, text, &[(&relation, Type::INT8)])
@@ -107,22 +114,70 @@ pub(super) async fn columns(client: &Client, relation: i64) -> Result<Vec<Catalo
 }
 
 fn column(row: &Row) -> Result<CatalogColumn> {
-    let oid: i64 = get(row, 3)?;
     let kind: String = get(row, 5)?;
+    let element = match get::<Option<i64>>(row, 11)? {
+        None => None,
+        Some(element) => Some(ElementType {
+            oid: oid(element),
+            kind: letter(&get::<String>(row, 12)?),
+            dimensions: u8::try_from(get::<i32>(row, 6)?.max(1)).unwrap_or(u8::MAX),
+        }),
+    };
     Ok(CatalogColumn {
         name: get(row, 0)?,
         not_null: get(row, 1)?,
         written: get(row, 2)?,
         kind: CatalogType {
-            oid: u32::try_from(oid).unwrap_or(0),
-            kind: kind.chars().next().unwrap_or('p'),
-            array: get(row, 6)?,
+            oid: oid(get(row, 3)?),
+            kind: letter(&kind),
+            element,
             modifier: get(row, 7)?,
             deterministic: get(row, 9)?,
         },
         collation: get(row, 8)?,
         comment: get(row, 10)?,
+        indexed: get(row, 13)?,
     })
+}
+
+fn oid(number: i64) -> u32 {
+    u32::try_from(number).unwrap_or(0)
+}
+
+/// Of `pg_type.typtype`; what is none is a pseudo-type, which is not read.
+fn letter(text: &str) -> char {
+    text.chars().next().unwrap_or('p')
+}
+
+/// A table and what belongs to it by inheritance or partitioning.
+#[derive(Debug)]
+pub(super) struct Heap {
+    pub oid: u32,
+    /// Now, in the main fork; 0 for a partitioned table itself.
+    pub pages: u64,
+}
+
+/// The heaps that a relation is read from, itself first; `None` where one of them is no heap, the role may read some columns only
+/// (`ctid` is none of them), or the server cannot scan a range of pages (PostgreSQL 14 is the first that can).
+pub(super) async fn heaps(client: &Client, relation: i64) -> Result<Option<Vec<Heap>>> {
+    let text = "WITH RECURSIVE part (oid) AS (SELECT $1::oid \
+            UNION SELECT i.inhrelid FROM pg_inherits i JOIN part p ON i.inhparent = p.oid) \
+        SELECT c.oid::int8, CASE WHEN c.relkind = 'p' THEN 0 ELSE pg_relation_size(c.oid) / current_setting('block_size')::int8 END, \
+            current_setting('server_version_num')::int4 >= 140000 AND has_table_privilege($1::oid, 'SELECT') \
+            AND (c.relkind = 'p' OR (c.relkind IN ('r', 'm') AND a.amname IS NOT DISTINCT FROM 'heap')) \
+        FROM part p JOIN pg_class c ON c.oid = p.oid LEFT JOIN pg_am a ON a.oid = c.relam ORDER BY c.oid <> $1::oid, c.oid";
+    let mut heaps = Vec::new();
+    for row in query(client, text, &[(&relation, Type::INT8)]).await? {
+        let pages: Option<i64> = get(&row, 1)?;
+        let (Some(pages), true) = (pages, get(&row, 2)?) else {
+            return Ok(None);
+        };
+        heaps.push(Heap {
+            oid: oid(get(&row, 0)?),
+            pages: u64::try_from(pages).unwrap_or(0),
+        });
+    }
+    Ok(Some(heaps))
 }
 
 /// Indexes of a relation that cover all of its rows, and the keys among them.

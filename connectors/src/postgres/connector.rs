@@ -5,27 +5,47 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::{
-    describe,
-    plan::{self, Scan},
-    pool::Pools,
-    read, settings, splits,
-    statement::Table,
-    types,
-};
+use super::{describe, part, plan, pool::Pools, read, settings, snapshot::Snapshots, splits, statement::Table, types};
 use crate::{
     call::{CallContext, InvocationId},
     connector::{CONTRACT, Connector, ConnectorSpec, DescribeRequest, DescribeResponse, PlanRequest, PlanResponse},
     error::Result,
     option::OptionProblem,
-    split::{HandleCodec, OneSplit, ReadRequest, ReadStream, SplitsPage, SplitsRequest},
+    split::{Handle, HandleCodec, ReadRequest, ReadStream, SplitsPage, SplitsRequest, decode_json, encode_json},
 };
 
-/// The connector `postgres`. Idle connections of its pools are all that it keeps.
+/// The connector `postgres`. It keeps the idle connections of its pools, and the snapshots whose splits have left the process.
 #[derive(Debug)]
 pub struct PostgresConnector {
     spec: ConnectorSpec,
     pools: Arc<Pools>,
+    handles: Handles,
+}
+
+/// How its handles leave the process.
+#[derive(Debug, Default)]
+struct Handles(Snapshots);
+
+impl HandleCodec for Handles {
+    fn encode_table(&self, table: &Handle) -> Result<Vec<u8>> {
+        encode_json::<Table>(table)
+    }
+
+    fn decode_table(&self, bytes: &[u8]) -> Result<Handle> {
+        decode_json::<Table>(bytes)
+    }
+
+    fn encode_split(&self, split: &Handle) -> Result<Vec<u8>> {
+        part::encode(split, &self.0)
+    }
+
+    fn decode_split(&self, bytes: &[u8], scan: &Handle) -> Result<Handle> {
+        part::decode(bytes, scan, &self.0)
+    }
+
+    fn release(&self, split: &[u8]) -> Result<()> {
+        part::release(split, &self.0)
+    }
 }
 
 impl PostgresConnector {
@@ -45,6 +65,7 @@ impl PostgresConnector {
         Self {
             spec,
             pools: Arc::new(Pools::default()),
+            handles: Handles::default(),
         }
     }
 }
@@ -68,8 +89,7 @@ impl Connector for PostgresConnector {
     }
 
     fn handles(&self) -> Option<&dyn HandleCodec> {
-        const HANDLES: OneSplit<Table, Scan> = OneSplit::new();
-        Some(&HANDLES)
+        Some(&self.handles)
     }
 
     async fn describe(&self, cx: &CallContext, request: DescribeRequest) -> Result<DescribeResponse> {
@@ -81,7 +101,7 @@ impl Connector for PostgresConnector {
     }
 
     async fn splits(&self, cx: &CallContext, request: SplitsRequest) -> Result<SplitsPage> {
-        splits::splits(cx, &request)
+        cx.bounded(splits::splits(cx, &self.pools, &request)).await
     }
 
     async fn read(&self, cx: &CallContext, request: ReadRequest) -> Result<ReadStream> {

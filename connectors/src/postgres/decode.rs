@@ -8,15 +8,16 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, ArrowPrimitiveType, BinaryBuilder, BooleanBuilder, FixedSizeBinaryBuilder, PrimitiveBuilder,
-    StringBuilder,
+    StringBuilder, StringViewBuilder,
 };
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Decimal256Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type,
     IntervalMonthDayNano, IntervalMonthDayNanoType, Time64MicrosecondType, TimestampMicrosecondType,
 };
 
-use super::numeric::{decimal128, decimal256};
-use super::types::Wire;
+use super::list::ListBuilder;
+use super::numeric::{decimal128, decimal256, double};
+use super::types::{ColumnType, Wire};
 
 /// Days between 1970-01-01 and 2000-01-01, PostgreSQL's epoch.
 const EPOCH_DAYS: i32 = 10_957;
@@ -42,6 +43,8 @@ pub(super) enum Misfit {
     NotUtf8,
     /// Not the binary form that the type has.
     Malformed,
+    /// An array of another number of dimensions than its column was declared with.
+    Dimensions,
 }
 
 impl fmt::Display for Misfit {
@@ -53,6 +56,7 @@ impl fmt::Display for Misfit {
             Self::OutOfRange => "a value out of range",
             Self::NotUtf8 => "text that is not UTF-8",
             Self::Malformed => "a value in an unknown form",
+            Self::Dimensions => "an array of other dimensions than declared",
         })
     }
 }
@@ -66,20 +70,42 @@ pub(super) enum ColumnBuilder {
     Int8(PrimitiveBuilder<Int64Type>),
     Float4(PrimitiveBuilder<Float32Type>),
     Float8(PrimitiveBuilder<Float64Type>),
+    Double(PrimitiveBuilder<Float64Type>),
     Decimal128(PrimitiveBuilder<Decimal128Type>, u8, i8),
     Decimal256(PrimitiveBuilder<Decimal256Type>, u8, i8),
-    Text(StringBuilder),
+    Text(StringViewBuilder),
+    /// Within lists.
+    PlainText(StringBuilder),
     Bytea(BinaryBuilder),
     Timestamp(PrimitiveBuilder<TimestampMicrosecondType>),
     Date(PrimitiveBuilder<Date32Type>),
     Time(PrimitiveBuilder<Time64MicrosecondType>),
     Interval(PrimitiveBuilder<IntervalMonthDayNanoType>),
     Uuid(FixedSizeBinaryBuilder),
+    List(Box<ListBuilder>),
 }
+
+/// A value as it came; NULL; or why it cannot be had.
+pub(super) type RawValue<'a> = Result<Option<&'a [u8]>, Misfit>;
 
 impl ColumnBuilder {
     /// An empty column for `rows` values.
-    pub(super) fn new(wire: Wire, rows: usize) -> Self {
+    pub(super) fn new(kind: ColumnType, rows: usize) -> Self {
+        if kind.dimensions > 0 {
+            return Self::List(Box::new(ListBuilder::new(kind, rows)));
+        }
+        Self::single(kind.wire, rows)
+    }
+
+    /// The elements of a list.
+    pub(super) fn elements(wire: Wire) -> Self {
+        match wire {
+            Wire::Text => Self::PlainText(StringBuilder::new()),
+            wire => Self::single(wire, 0),
+        }
+    }
+
+    fn single(wire: Wire, rows: usize) -> Self {
         let kind = wire.arrow_type();
         match wire {
             Wire::Bool => Self::Bool(BooleanBuilder::with_capacity(rows)),
@@ -88,11 +114,12 @@ impl ColumnBuilder {
             Wire::Int8 => Self::Int8(primitive(rows, kind)),
             Wire::Float4 => Self::Float4(primitive(rows, kind)),
             Wire::Float8 => Self::Float8(primitive(rows, kind)),
+            Wire::Double => Self::Double(primitive(rows, kind)),
             Wire::Numeric { precision, scale } if precision <= 38 => {
                 Self::Decimal128(primitive(rows, kind), precision, scale)
             }
             Wire::Numeric { precision, scale } => Self::Decimal256(primitive(rows, kind), precision, scale),
-            Wire::Text => Self::Text(StringBuilder::with_capacity(rows, rows.saturating_mul(12))),
+            Wire::Text => Self::Text(StringViewBuilder::with_capacity(rows)),
             Wire::Bytea => Self::Bytea(BinaryBuilder::with_capacity(rows, rows.saturating_mul(12))),
             Wire::Timestamp | Wire::TimestampTz => Self::Timestamp(primitive(rows, kind)),
             Wire::Date => Self::Date(primitive(rows, kind)),
@@ -102,45 +129,60 @@ impl ColumnBuilder {
         }
     }
 
-    /// Adds one value in its binary form, or NULL.
-    pub(super) fn append(&mut self, raw: Option<&[u8]>) -> Result<(), Misfit> {
+    /// Adds values in their binary form. After a misfit those before it are there and those after it are not.
+    pub(super) fn extend<'a>(&mut self, values: impl Iterator<Item = RawValue<'a>>) -> Result<(), Misfit> {
         match self {
-            Self::Bool(b) => b.append_option(raw.map(boolean).transpose()?),
-            Self::Int2(b) => b.append_option(raw.map(|v| Ok(i16::from_be_bytes(bytes(v)?))).transpose()?),
-            Self::Int4(b) => b.append_option(raw.map(|v| Ok(i32::from_be_bytes(bytes(v)?))).transpose()?),
-            Self::Int8(b) => b.append_option(raw.map(|v| Ok(i64::from_be_bytes(bytes(v)?))).transpose()?),
-            Self::Float4(b) => b.append_option(raw.map(|v| Ok(f32::from_be_bytes(bytes(v)?))).transpose()?),
-            Self::Float8(b) => b.append_option(raw.map(|v| Ok(f64::from_be_bytes(bytes(v)?))).transpose()?),
+            Self::Bool(b) => each(values, |raw| {
+                b.append_option(raw.map(boolean).transpose()?);
+                Ok(())
+            }),
+            Self::Int2(b) => numbers(b, values, |raw| Ok(i16::from_be_bytes(bytes(raw)?))),
+            Self::Int4(b) => numbers(b, values, |raw| Ok(i32::from_be_bytes(bytes(raw)?))),
+            Self::Int8(b) => numbers(b, values, |raw| Ok(i64::from_be_bytes(bytes(raw)?))),
+            Self::Float4(b) => numbers(b, values, |raw| Ok(f32::from_be_bytes(bytes(raw)?))),
+            Self::Float8(b) => numbers(b, values, |raw| Ok(f64::from_be_bytes(bytes(raw)?))),
+            Self::Double(b) => numbers(b, values, double),
             Self::Decimal128(b, precision, scale) => {
-                b.append_option(raw.map(|v| decimal128(v, *precision, *scale)).transpose()?);
+                let (precision, scale) = (*precision, *scale);
+                numbers(b, values, |raw| decimal128(raw, precision, scale))
             }
             Self::Decimal256(b, precision, scale) => {
-                b.append_option(raw.map(|v| decimal256(v, *precision, *scale)).transpose()?);
+                let (precision, scale) = (*precision, *scale);
+                numbers(b, values, |raw| decimal256(raw, precision, scale))
             }
-            Self::Text(b) => b.append_option(
-                raw.map(|v| str::from_utf8(v).map_err(|_| Misfit::NotUtf8))
-                    .transpose()?,
-            ),
-            Self::Bytea(b) => b.append_option(raw),
-            Self::Timestamp(b) => b.append_option(raw.map(timestamp).transpose()?),
-            Self::Date(b) => b.append_option(raw.map(date).transpose()?),
-            Self::Time(b) => b.append_option(raw.map(time).transpose()?),
-            Self::Interval(b) => b.append_option(raw.map(interval).transpose()?),
-            Self::Uuid(b) => match raw {
-                Some(v) => b.append_value(v).map_err(|_| Misfit::Malformed)?,
-                None => b.append_null(),
-            },
+            Self::Text(b) => each(values, |raw| {
+                b.append_option(raw.map(text).transpose()?);
+                Ok(())
+            }),
+            Self::PlainText(b) => each(values, |raw| {
+                b.append_option(raw.map(text).transpose()?);
+                Ok(())
+            }),
+            Self::Bytea(b) => each(values, |raw| {
+                b.append_option(raw);
+                Ok(())
+            }),
+            Self::Timestamp(b) => numbers(b, values, timestamp),
+            Self::Date(b) => numbers(b, values, date),
+            Self::Time(b) => numbers(b, values, time),
+            Self::Interval(b) => numbers(b, values, interval),
+            Self::Uuid(b) => each(values, |raw| match raw {
+                Some(raw) => b.append_value(raw).map_err(|_| Misfit::Malformed),
+                None => {
+                    b.append_null();
+                    Ok(())
+                }
+            }),
+            Self::List(b) => each(values, |raw| b.append(raw)),
         }
-        Ok(())
     }
 
-    /// The bytes that the values take so far, for text that outgrows the batch.
-    pub(super) fn data_bytes(&self) -> usize {
-        match self {
-            Self::Text(b) => b.values_slice().len(),
-            Self::Bytea(b) => b.values_slice().len(),
-            _ => 0,
+    /// Adds one value in its binary form, or NULL. After a misfit the column is as it was.
+    pub(super) fn append(&mut self, raw: Option<&[u8]>) -> Result<(), Misfit> {
+        if let Self::List(b) = self {
+            b.check(raw)?;
         }
+        self.extend(std::iter::once(Ok(raw)))
     }
 
     /// The finished column.
@@ -151,18 +193,44 @@ impl ColumnBuilder {
             Self::Int4(b) => Arc::new(b.finish()),
             Self::Int8(b) => Arc::new(b.finish()),
             Self::Float4(b) => Arc::new(b.finish()),
-            Self::Float8(b) => Arc::new(b.finish()),
+            Self::Float8(b) | Self::Double(b) => Arc::new(b.finish()),
             Self::Decimal128(b, ..) => Arc::new(b.finish()),
             Self::Decimal256(b, ..) => Arc::new(b.finish()),
             Self::Text(b) => Arc::new(b.finish()),
+            Self::PlainText(b) => Arc::new(b.finish()),
             Self::Bytea(b) => Arc::new(b.finish()),
             Self::Timestamp(b) => Arc::new(b.finish()),
             Self::Date(b) => Arc::new(b.finish()),
             Self::Time(b) => Arc::new(b.finish()),
             Self::Interval(b) => Arc::new(b.finish()),
             Self::Uuid(b) => Arc::new(b.finish()),
+            Self::List(b) => b.finish(),
         }
     }
+}
+
+fn each<'a>(
+    values: impl Iterator<Item = RawValue<'a>>,
+    mut add: impl FnMut(Option<&'a [u8]>) -> Result<(), Misfit>,
+) -> Result<(), Misfit> {
+    for value in values {
+        add(value?)?;
+    }
+    Ok(())
+}
+
+fn numbers<'a, T: ArrowPrimitiveType>(
+    builder: &mut PrimitiveBuilder<T>,
+    values: impl Iterator<Item = RawValue<'a>>,
+    read: impl Fn(&'a [u8]) -> Result<T::Native, Misfit>,
+) -> Result<(), Misfit> {
+    for value in values {
+        match value? {
+            Some(raw) => builder.append_value(read(raw)?),
+            None => builder.append_null(),
+        }
+    }
+    Ok(())
 }
 
 fn primitive<T: ArrowPrimitiveType>(rows: usize, kind: DataType) -> PrimitiveBuilder<T> {
@@ -172,6 +240,10 @@ fn primitive<T: ArrowPrimitiveType>(rows: usize, kind: DataType) -> PrimitiveBui
 /// A value of fixed width.
 pub(super) fn bytes<const N: usize>(raw: &[u8]) -> Result<[u8; N], Misfit> {
     raw.try_into().map_err(|_| Misfit::Malformed)
+}
+
+fn text(raw: &[u8]) -> Result<&str, Misfit> {
+    str::from_utf8(raw).map_err(|_| Misfit::NotUtf8)
 }
 
 fn boolean(raw: &[u8]) -> Result<bool, Misfit> {

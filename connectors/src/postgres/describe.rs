@@ -10,7 +10,7 @@ use super::{
     pool::{Lease, Pools},
     read, splits,
     statement::{Column, Table},
-    types::{self, ColumnType, Output},
+    types::{self, ColumnType, Output, Reading},
 };
 use crate::{
     call::CallContext,
@@ -53,7 +53,8 @@ pub(super) async fn describe(
                 parallelism: 1,
                 token: None,
             };
-            let split = splits::splits(cx, &request)?
+            let split = splits::splits(cx, pools, &request)
+                .await?
                 .splits
                 .pop()
                 .ok_or_else(|| missing(&name))?;
@@ -104,18 +105,28 @@ async fn table(lease: &Lease, wanted: &RemoteName) -> Result<TableSpec> {
     let relation = choose(catalog::relations(client, schema, &wanted.name).await?, schema, wanted)?;
     let columns = catalog::columns(client, relation.oid).await?;
     let (keys, indexes) = catalog::indexes(client, relation.oid).await?;
-    let statistics = statistics(&relation);
-    let table = handle(&relation, &columns, statistics);
+    let heaps = if relation.stored {
+        catalog::heaps(client, relation.oid).await?
+    } else {
+        None
+    };
+    let pages = heaps.map_or(0, |heaps| heaps.iter().map(|heap| heap.pages).sum());
+    let reading = Reading {
+        utf8: relation.encoding == "UTF8",
+        bare_numeric: lease.settings().numeric,
+    };
+    let table = handle(&relation, &columns, reading, pages);
+    let statistics = table.statistics;
     let support = table
         .columns
         .iter()
-        .map(|column| (TypeClass::of(&column.kind.wire.arrow_type()), column.kind.operators()));
+        .map(|column| (TypeClass::of(&column.kind.arrow_type()), column.kind.operators()));
     let capabilities = types::capabilities(filter_support(support));
     let fields = table
         .columns
         .iter()
         .zip(&columns)
-        .map(|(column, known)| Field::new(&column.name, column.kind.wire.arrow_type(), !known.not_null));
+        .map(|(column, known)| Field::new(&column.name, column.kind.arrow_type(), !known.not_null));
     Ok(TableSpec {
         name: RemoteName::table(&relation.schema, &relation.name),
         schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
@@ -154,19 +165,14 @@ fn choose(mut found: Vec<Relation>, schema: &str, wanted: &RemoteName) -> Result
     .with_detail(detail))
 }
 
-fn handle(relation: &Relation, columns: &[CatalogColumn], statistics: Statistics) -> Table {
-    let utf8 = relation.encoding == "UTF8";
+fn handle(relation: &Relation, columns: &[CatalogColumn], reading: Reading, pages: u64) -> Table {
     let column = |known: &CatalogColumn| {
-        let kind = ColumnType::of(&known.kind, utf8);
-        let sent = if kind.output == Output::AsText {
-            types::TEXT
-        } else {
-            known.kind.oid
-        };
+        let kind = ColumnType::of(&known.kind, reading);
         Column {
             name: known.name.clone(),
             kind,
-            sent,
+            sent: kind.sent(known.kind.oid),
+            indexed: known.indexed,
             written: known.written.clone(),
         }
     };
@@ -175,8 +181,9 @@ fn handle(relation: &Relation, columns: &[CatalogColumn], statistics: Statistics
         relation: format!("{}.{}", quoted(&relation.schema), quoted(&relation.name)),
         oid: u32::try_from(relation.oid).unwrap_or(0),
         stored: relation.stored,
+        pages,
         columns: columns.iter().map(column).collect(),
-        statistics,
+        statistics: statistics(relation, pages),
     }
 }
 
@@ -192,18 +199,17 @@ fn spec(column: &Column, known: &CatalogColumn) -> ColumnSpec {
     }
 }
 
-/// The planner's estimates, as of the last ANALYZE.
+/// The planner's estimate of rows, as of the last ANALYZE, and the pages that there are now.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "an estimate; the cast saturates"
 )]
-fn statistics(relation: &Relation) -> Statistics {
-    let rows = (relation.rows >= 0.0 && relation.pages > 0).then_some(relation.rows as u64);
-    let bytes = u64::try_from(relation.pages)
-        .ok()
-        .filter(|pages| *pages > 0)
-        .map(|pages| pages * PAGE_BYTES);
+fn statistics(relation: &Relation, pages: u64) -> Statistics {
+    let rows = (relation.rows >= 0.0 && relation.pages != 0).then_some(relation.rows as u64);
+    let estimate = u64::try_from(relation.pages).unwrap_or(0);
+    let pages = Some(if pages > 0 { pages } else { estimate });
+    let bytes = pages.filter(|pages| *pages > 0).map(|pages| pages * PAGE_BYTES);
     Statistics { rows, bytes }
 }
 

@@ -4,7 +4,7 @@
 
 use arrow::{
     array::Array,
-    datatypes::{Decimal128Type, Decimal256Type, DecimalType},
+    datatypes::{DataType, Decimal128Type, Decimal256Type, DecimalType},
 };
 use bytes::BytesMut;
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime};
@@ -12,6 +12,7 @@ use datafusion::common::ScalarValue;
 use tokio_postgres::types::{Format, IsNull, ToSql, Type, to_sql_checked};
 
 use super::types::Wire;
+use crate::capability::TypeClass;
 
 /// Longer arrays stay with the engine.
 const MAX_ARRAY_BYTES: usize = 16 << 20;
@@ -39,7 +40,7 @@ impl Literal {
 
     /// An array of such values, for `= ANY`.
     pub(super) fn array(values: &dyn Array, wire: Wire) -> Option<Self> {
-        if values.null_count() > 0 || *values.data_type() != wire.arrow_type() {
+        if values.null_count() > 0 || !fits(values.data_type(), wire) {
             return None;
         }
         let mut text = String::from("{");
@@ -102,12 +103,20 @@ fn types(wire: Wire) -> Option<(Type, Type)> {
         Wire::Date => (Type::DATE, Type::DATE_ARRAY),
         Wire::Time => (Type::TIME, Type::TIME_ARRAY),
         Wire::Uuid => (Type::UUID, Type::UUID_ARRAY),
-        Wire::Interval => return None,
+        Wire::Double | Wire::Interval => return None,
     })
 }
 
+/// Is it the column's type? Of text the layout does not matter.
+fn fits(data_type: &DataType, wire: Wire) -> bool {
+    match wire {
+        Wire::Text => TypeClass::of(data_type) == TypeClass::Text,
+        wire => *data_type == wire.arrow_type(),
+    }
+}
+
 fn print(value: &ScalarValue, wire: Wire) -> Option<String> {
-    if value.data_type() != wire.arrow_type() {
+    if !fits(&value.data_type(), wire) {
         return None;
     }
     match value {
@@ -124,7 +133,9 @@ fn print(value: &ScalarValue, wire: Wire) -> Option<String> {
         ScalarValue::Decimal256(Some(number), precision, scale) => {
             Some(Decimal256Type::format_decimal(*number, *precision, *scale))
         }
-        ScalarValue::Utf8(Some(text)) => printed_text(text),
+        ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text)) | ScalarValue::LargeUtf8(Some(text)) => {
+            printed_text(text)
+        }
         ScalarValue::Binary(Some(bytes)) => Some(format!("\\x{}", hex(bytes))),
         ScalarValue::FixedSizeBinary(16, Some(bytes)) => uuid::Uuid::from_slice(bytes).ok().map(|id| id.to_string()),
         ScalarValue::Date32(Some(days)) => date(*days),

@@ -12,9 +12,10 @@ use crate::{
     capability::{Consistency, OrderVerdict, Pushdown},
     connector::PlanResponse,
     error::{ConnectorError, Result},
-    scan::{Relation, ScanSpec},
+    predicate::{CompareOp, Predicate},
+    scan::{ColumnId, Relation, ScanSpec},
     split::Handle,
-    statement::{RowGuard, write_scan},
+    statement::{RowGuard, Seams, write_scan},
     table_spec::{RemoteName, Statistics},
 };
 
@@ -33,6 +34,12 @@ pub(super) struct Scan {
     pub row_guard: Option<RowGuard>,
     /// Of the table.
     pub oid: u32,
+    /// Where the text can be narrowed to a part of the table.
+    pub seams: Seams,
+    /// Pages that are worth reading in parts; 0 where the scan is one piece.
+    pub pages: u64,
+    /// Conditions stand in the statement: an index may serve them.
+    pub conditional: bool,
     pub statistics: Statistics,
 }
 
@@ -48,7 +55,12 @@ pub(super) fn plan(scan: &ScanSpec) -> Result<PlanResponse> {
         .iter()
         .filter_map(|position| table.columns.get(*position).cloned())
         .collect();
+    // A limit that was sent counts all rows, and few rows are wanted where it was not.
+    let whole = scan.limit.is_some() || is_lookup(table, scan);
     let handle = Scan {
+        seams: planned.seams,
+        pages: if whole { 0 } else { table.pages },
+        conditional: !planned.parameters.is_empty() || planned.text.contains(" WHERE "),
         name: table.name.clone(),
         text: planned.text,
         shown: planned.shown,
@@ -75,6 +87,38 @@ pub(super) fn plan(scan: &ScanSpec) -> Result<PlanResponse> {
     })
 }
 
+/// Does a condition ask for few values of a column that an index begins with?
+fn is_lookup(table: &Table, scan: &ScanSpec) -> bool {
+    let Relation::Table { guard, .. } = &scan.relation else {
+        return true;
+    };
+    let indexed = |column: &ColumnId| {
+        let known = table.columns.iter().find(|known| known.name == column.as_str());
+        known.is_some_and(|known| known.indexed)
+    };
+    scan.filter
+        .iter()
+        .chain([&guard.rows])
+        .any(|condition| is_point(condition, &indexed))
+}
+
+fn is_point(condition: &Predicate, indexed: &dyn Fn(&ColumnId) -> bool) -> bool {
+    match condition {
+        Predicate::False => true,
+        Predicate::Compare {
+            column,
+            op: CompareOp::Eq,
+            ..
+        }
+        | Predicate::InSet {
+            column, or_null: false, ..
+        } => indexed(&column.column),
+        Predicate::And(parts) => parts.iter().any(|part| is_point(part, indexed)),
+        Predicate::Or(parts) => parts.iter().all(|part| is_point(part, indexed)),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use datafusion::common::ScalarValue;
@@ -82,8 +126,7 @@ mod tests {
     use super::*;
     use crate::{
         postgres::types::{ColumnType, Comparison, Output, Wire},
-        predicate::{CompareOp, Predicate},
-        scan::{ColumnId, ColumnRef, Guard, OutputColumn, OutputValue},
+        scan::{ColumnRef, Guard, OutputColumn, OutputValue},
         statement::PlannedScan,
     };
 
@@ -92,10 +135,12 @@ mod tests {
             name: name.to_owned(),
             kind: ColumnType {
                 wire,
+                dimensions: 0,
                 output: Output::Plain,
                 comparison,
             },
             sent: 0,
+            indexed: false,
             written: String::new(),
         };
         Table {
@@ -103,6 +148,7 @@ mod tests {
             relation: "\"s\".\"t\"".to_owned(),
             oid: 1,
             stored: true,
+            pages: 0,
             columns: vec![
                 column("a\"b", Wire::Int8, Comparison::Ordered),
                 column("t", Wire::Text, Comparison::Text),

@@ -2,6 +2,9 @@
 //!
 //! One pool per connection of the catalog, its version and its credential. A [`Lease`] that is dropped without being given
 //! back cancels its statement at the server and is discarded: dropping the stream alone stops nothing there.
+//!
+//! Half of a pool's connections at most are for reading parts of one table at the same time. A scan gets all that its parts need
+//! when it is divided or is not divided, so that scans which wait for each other never wait for connections, too.
 
 use std::{
     collections::HashMap,
@@ -36,6 +39,8 @@ struct Pool {
     config: Config,
     tls: Tls,
     permits: Arc<Semaphore>,
+    /// Connections for parts of tables.
+    parts: Arc<Semaphore>,
     idle: Mutex<Vec<(Client, Instant)>>,
     tasks: TaskTracker,
 }
@@ -53,25 +58,23 @@ impl Pools {
     pub(super) async fn lease(&self, cx: &CallContext) -> Result<Lease> {
         let pool = self.pool(cx).await?;
         let permit = Arc::clone(&pool.permits).acquire_owned().await.map_err(|_| lost())?;
-        let session = session(&cx.query, cx.deadline.left());
-        while let Some(client) = pool.idle() {
-            // Setting up also shows whether the server is still there.
-            if client.batch_execute(&session).await.is_ok() {
-                return Ok(Lease {
-                    client: Some(client),
-                    permit: Some(permit),
-                    pool,
-                });
-            }
-        }
-        let client = pool.connect().await?;
-        let lease = Lease {
-            client: Some(client),
-            permit: Some(permit),
-            pool,
+        pool.lease(cx, permit).await
+    }
+
+    /// A connection that holds a snapshot, and places for `readers` that read in it; `None` if there are not so many now.
+    pub(super) async fn lease_group(&self, cx: &CallContext, readers: usize) -> Result<Option<(Lease, Seats)>> {
+        let pool = self.pool(cx).await?;
+        let wanted = u32::try_from(readers + 1).unwrap_or(u32::MAX);
+        let Ok(mut permits) = Arc::clone(&pool.parts).try_acquire_many_owned(wanted) else {
+            return Ok(None);
         };
-        lease.client()?.batch_execute(&session).await.map_err(from_postgres)?;
-        Ok(lease)
+        let leader = permits.split(1).ok_or_else(lost)?;
+        let seats = Seats {
+            pool: Arc::clone(&pool),
+            free: Arc::new(Semaphore::new(readers)),
+            _permits: permits,
+        };
+        Ok(Some((pool.lease(cx, leader).await?, seats)))
     }
 
     async fn pool(&self, cx: &CallContext) -> Result<Arc<Pool>> {
@@ -100,7 +103,8 @@ impl Pools {
         let pool = Arc::new(Pool {
             version: connection.version,
             tls: Tls::of(&settings).await?,
-            permits: Arc::new(Semaphore::new(settings.max_connections)),
+            permits: Arc::new(Semaphore::new(settings.max_connections - settings.for_parts())),
+            parts: Arc::new(Semaphore::new(settings.for_parts())),
             idle: Mutex::default(),
             tasks: TaskTracker::new(),
             settings,
@@ -122,6 +126,29 @@ impl Pool {
             && self.settings == *settings
             && self.config.get_user() == Some(user)
             && self.config.get_password() == Some(password.as_bytes())
+    }
+
+    /// A connection whose session is set up for this call.
+    async fn lease(self: Arc<Self>, cx: &CallContext, permit: OwnedSemaphorePermit) -> Result<Lease> {
+        let session = session(&cx.query, cx.deadline.left());
+        while let Some(client) = self.idle() {
+            // Setting up also shows whether the server is still there.
+            if client.batch_execute(&session).await.is_ok() {
+                return Ok(Lease {
+                    client: Some(client),
+                    permit: Some(permit),
+                    pool: self,
+                });
+            }
+        }
+        let client = self.connect().await?;
+        let lease = Lease {
+            client: Some(client),
+            permit: Some(permit),
+            pool: self,
+        };
+        lease.client()?.batch_execute(&session).await.map_err(from_postgres)?;
+        Ok(lease)
     }
 
     /// An idle connection that is open, the last used first.
@@ -157,7 +184,27 @@ impl Pool {
     }
 }
 
+/// Places for the readers of one divided scan.
+pub(super) struct Seats {
+    pool: Arc<Pool>,
+    free: Arc<Semaphore>,
+    _permits: OwnedSemaphorePermit,
+}
+
+impl Seats {
+    /// A connection for one of the readers.
+    pub(super) async fn lease(&self, cx: &CallContext) -> Result<Lease> {
+        let permit = Arc::clone(&self.free).acquire_owned().await.map_err(|_| lost())?;
+        Arc::clone(&self.pool).lease(cx, permit).await
+    }
+}
+
 impl Lease {
+    /// The options of the connection.
+    pub(super) fn settings(&self) -> &Settings {
+        &self.pool.settings
+    }
+
     /// The connection.
     pub(super) fn client(&self) -> Result<&Client> {
         self.client.as_ref().ok_or_else(lost)
@@ -238,6 +285,12 @@ impl fmt::Debug for Pool {
             .field("version", &self.version)
             .field("settings", &self.settings)
             .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Seats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seats").finish_non_exhaustive()
     }
 }
 

@@ -1,20 +1,19 @@
-//! How do the rows of a statement become Arrow batches? Extended protocol, binary values, straight into builders. Of rows
+//! How do the rows of a statement become Arrow batches? In blocks, column by column, from the wire straight into builders. Of rows
 //! that the guard hides, the columns of the guard alone are decoded.
 
 use std::{pin::pin, sync::Arc};
 
 use arrow::array::ArrayRef;
 use futures::TryStreamExt;
-use tokio_postgres::{
-    Row,
-    types::{FromSql, Type},
-};
+use tokio_postgres::Row;
 
 use super::{
     decode::{ColumnBuilder, Misfit},
     error::from_postgres,
+    part::Part,
     plan::Scan,
-    pool::Pools,
+    pool::{Lease, Pools},
+    rows::{Copied, Waiting},
 };
 use crate::{
     batch_stream::{self, BatchSender, MAX_BATCH_BYTES},
@@ -25,181 +24,214 @@ use crate::{
     statement::{GUARDED_ROWS, RowGuard, commented},
 };
 
-/// Capacity of new builders; larger batches grow.
-const FIRST_ROWS: usize = 1_024;
+/// Capacity of the first builders; a larger batch grows, and the next one is as large from the beginning.
+const FIRST_ROWS: usize = 256;
+/// Rows that wait for each other are no more than this: what is decoded together stays in the nearest caches.
+const BLOCK_ROWS: usize = 128;
+const BLOCK_BYTES: usize = 1 << 18;
 
-/// Reads the scan. When the stream is dropped or cancelled, so is the lease, and with it the statement at the server.
+/// Reads a split. When the stream is dropped or cancelled, so is the lease, and with it the statement at the server.
 pub(super) fn read(cx: &CallContext, pools: &Arc<Pools>, request: &ReadRequest) -> Result<ReadStream> {
-    let scan = Arc::clone(request.split.get::<Arc<Scan>>()?);
+    let split = request.split.clone();
     let rows = request.batch_rows.max(1);
     let (call, pools) = (cx.clone(), Arc::clone(pools));
-    let schema = Arc::clone(&scan.schema);
+    let schema = Arc::clone(&split.get::<Part>()?.scan.schema);
     Ok(batch_stream::start(cx, schema, move |sender| async move {
-        let lease = pools.lease(&call).await?;
+        // It is held as long as it is read, and with it the snapshot.
+        let part = split.get::<Part>()?;
+        let lease = part.lease(&call, &pools).await?;
         call.counters.add_request();
-        let parameters = scan.parameters.iter().map(|literal| (literal, literal.kind.clone()));
-        let stream = lease
-            .client()?
-            // Unnamed: the server keeps no statement, so that a comment of each query's own costs no memory.
-            .query_typed_raw(&commented(&scan.text, &call), parameters)
-            .await
-            .map_err(from_postgres)?;
-        Reader::new(&scan, rows, &call.counters).run(stream, &sender).await?;
-        lease.give_back();
-        Ok(())
+        if part.is_copied() {
+            copy(part, &lease, &call, rows, &sender).await?;
+        } else {
+            select(part, &lease, &call, rows, &sender).await?;
+        }
+        part.give_back(lease).await
     }))
 }
 
+async fn select(part: &Part, lease: &Lease, call: &CallContext, rows: usize, sender: &BatchSender) -> Result<()> {
+    let scan = part.scan.as_ref();
+    let parameters = scan.parameters.iter().map(|literal| (literal, literal.kind.clone()));
+    let stream = lease
+        .client()?
+        // Unnamed: the server keeps no statement, so that a comment of each query's own costs no memory.
+        .query_typed_raw(&commented(&part.text()?, call), parameters)
+        .await
+        .map_err(from_postgres)?;
+    let mut stream = pin!(stream);
+    let mut reader = Reader::new(scan, rows, &call.counters, Vec::<Row>::new());
+    let mut checked = false;
+    while let Some(row) = stream.try_next().await.map_err(from_postgres)? {
+        if !checked {
+            scan.check(row.columns())?;
+            checked = true;
+        }
+        reader.came(row.raw_size_bytes());
+        reader.waiting.push(row);
+        if reader.is_full() {
+            reader.decode(sender).await?;
+        }
+    }
+    reader.finish(sender).await
+}
+
+async fn copy(part: &Part, lease: &Lease, call: &CallContext, rows: usize, sender: &BatchSender) -> Result<()> {
+    let (scan, client, text) = (part.scan.as_ref(), lease.client()?, part.text()?);
+    // Rows of a COPY do not say their types. Parsing the statement tells them, and locks the table until the transaction ends.
+    let statement = client.prepare(&text).await.map_err(from_postgres)?;
+    scan.check(statement.columns())?;
+    let copy = commented(&format!("COPY ({text}) TO STDOUT (FORMAT binary)"), call);
+    let stream = client.copy_out(&copy).await.map_err(from_postgres)?;
+    let mut stream = pin!(stream);
+    let mut reader = Reader::new(scan, rows, &call.counters, Copied::new(scan.columns.len()));
+    while let Some(message) = stream.try_next().await.map_err(from_postgres)? {
+        reader.came(message.len());
+        reader.waiting.push(message)?;
+        if reader.is_full() {
+            reader.decode(sender).await?;
+        }
+    }
+    reader.waiting.finish()?;
+    reader.finish(sender).await
+}
+
 /// Fills batches from rows.
-struct Reader<'a> {
+struct Reader<'a, W> {
     scan: &'a Scan,
     counters: &'a ReadCounters,
     batch_rows: usize,
+    waiting: W,
+    /// Bytes of the rows that wait.
+    bytes: usize,
     builders: Vec<ColumnBuilder>,
     rows: usize,
+    /// Bytes of the rows in the builders, as they came.
+    taken: usize,
 }
 
-impl<'a> Reader<'a> {
-    fn new(scan: &'a Scan, batch_rows: usize, counters: &'a ReadCounters) -> Self {
-        let capacity = batch_rows.min(FIRST_ROWS);
-        let builders = scan
-            .columns
-            .iter()
-            .map(|column| ColumnBuilder::new(column.kind.wire, capacity))
-            .collect();
+impl<'a, W: Waiting> Reader<'a, W> {
+    fn new(scan: &'a Scan, batch_rows: usize, counters: &'a ReadCounters, waiting: W) -> Self {
         Self {
             scan,
             counters,
             batch_rows,
-            builders,
+            waiting,
+            bytes: 0,
+            builders: builders(scan, batch_rows.min(FIRST_ROWS)),
             rows: 0,
+            taken: 0,
         }
     }
 
-    async fn run(&mut self, stream: tokio_postgres::RowStream, sender: &BatchSender) -> Result<()> {
-        let mut stream = pin!(stream);
-        let (mut checked, mut ended) = (false, false);
-        let mut waiting = Vec::new();
-        while !ended {
-            match stream.try_next().await.map_err(from_postgres)? {
-                Some(row) => {
-                    if !checked {
-                        check(self.scan, &row)?;
-                        checked = true;
-                    }
-                    self.counters
-                        .add_bytes_source(u64::try_from(row.raw_size_bytes()).unwrap_or(u64::MAX));
-                    waiting.push(row);
-                }
-                None => ended = true,
-            }
-            if !ended && self.scan.row_guard.is_some() && waiting.len() < GUARDED_ROWS {
-                continue;
-            }
-            let visible = visible(self.scan, &waiting)?;
-            for (row, _) in waiting.drain(..).zip(visible).filter(|(_, visible)| *visible) {
-                self.append(&row)?;
-                if self.rows >= self.batch_rows || self.data_bytes() >= MAX_BATCH_BYTES {
-                    let (columns, rows) = self.take();
-                    sender.send(columns, rows).await?;
-                }
+    /// So many bytes were read.
+    fn came(&mut self, bytes: usize) {
+        self.counters.add_bytes_source(u64::try_from(bytes).unwrap_or(u64::MAX));
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    /// Has enough come to be decoded?
+    fn is_full(&self) -> bool {
+        let wanted = if self.scan.row_guard.is_some() {
+            GUARDED_ROWS
+        } else {
+            BLOCK_ROWS.min(self.batch_rows.saturating_sub(self.rows)).max(1)
+        };
+        self.waiting.count() >= wanted || self.bytes >= BLOCK_BYTES
+    }
+
+    /// Decodes what waits, and hands on what is a whole batch.
+    async fn decode(&mut self, sender: &BatchSender) -> Result<()> {
+        let visible = visible(self.scan, &self.waiting)?;
+        let mut left = visible.as_slice();
+        while !left.is_empty() {
+            let room = self.batch_rows.saturating_sub(self.rows).max(1);
+            let (now, later) = left.split_at(room.min(left.len()));
+            self.append(now)?;
+            left = later;
+            if self.rows >= self.batch_rows {
+                self.send(sender).await?;
             }
         }
+        self.waiting.forget();
+        self.taken += std::mem::take(&mut self.bytes);
+        if self.taken >= MAX_BATCH_BYTES && self.rows > 0 {
+            self.send(sender).await?;
+        }
+        Ok(())
+    }
+
+    /// Everything has come.
+    async fn finish(&mut self, sender: &BatchSender) -> Result<()> {
+        self.decode(sender).await?;
         if self.rows > 0 {
-            let (columns, rows) = self.take();
-            sender.send(columns, rows).await?;
+            self.send(sender).await?;
         }
         Ok(())
     }
 
-    fn append(&mut self, row: &Row) -> Result<()> {
-        for (position, builder) in self.builders.iter_mut().enumerate() {
-            let Raw(raw) = row.try_get(position).map_err(from_postgres)?;
-            if let Err(found) = builder.append(raw) {
-                return Err(self.misfit(position, found));
+    fn append(&mut self, rows: &[usize]) -> Result<()> {
+        for (column, builder) in self.builders.iter_mut().enumerate() {
+            let values = rows.iter().map(|row| self.waiting.value(*row, column));
+            if let Err(found) = builder.extend(values) {
+                return Err(misfit(self.scan, column, found));
             }
         }
-        self.rows += 1;
+        self.rows += rows.len();
         Ok(())
     }
 
-    fn misfit(&self, position: usize, found: Misfit) -> ConnectorError {
-        let error = ConnectorError::new(
-            ConnectorErrorKind::SourceFailed,
-            "a value does not fit the type of its column",
-        );
-        match self.scan.columns.get(position) {
-            Some(column) => error.with_detail(format!(
-                "column `{}` of type `{}`: {found}",
-                column.name, column.written
-            )),
-            None => error,
-        }
+    async fn send(&mut self, sender: &BatchSender) -> Result<()> {
+        let next = builders(self.scan, self.rows);
+        let mut full = std::mem::replace(&mut self.builders, next);
+        let columns: Vec<ArrayRef> = full.iter_mut().map(ColumnBuilder::finish).collect();
+        self.taken = 0;
+        sender.send(columns, std::mem::take(&mut self.rows)).await
     }
+}
 
-    fn data_bytes(&self) -> usize {
-        self.builders.iter().map(ColumnBuilder::data_bytes).sum()
-    }
+fn builders(scan: &Scan, rows: usize) -> Vec<ColumnBuilder> {
+    let columns = scan.columns.iter();
+    columns.map(|column| ColumnBuilder::new(column.kind, rows)).collect()
+}
 
-    fn take(&mut self) -> (Vec<ArrayRef>, usize) {
-        (
-            self.builders.iter_mut().map(ColumnBuilder::finish).collect(),
-            std::mem::take(&mut self.rows),
-        )
+fn misfit(scan: &Scan, column: usize, found: Misfit) -> ConnectorError {
+    let error = ConnectorError::new(
+        ConnectorErrorKind::SourceFailed,
+        "a value does not fit the type of its column",
+    );
+    match scan.columns.get(column) {
+        Some(column) => error.with_detail(format!(
+            "column `{}` of type `{}`: {found}",
+            column.name, column.written
+        )),
+        None => error,
     }
 }
 
 /// Which rows may be decoded as a whole?
-fn visible(scan: &Scan, rows: &[Row]) -> Result<Vec<bool>> {
+fn visible(scan: &Scan, rows: &impl Waiting) -> Result<Vec<usize>> {
+    let count = rows.count();
     let Some(guard) = &scan.row_guard else {
-        return Ok(vec![true; rows.len()]);
+        return Ok((0..count).collect());
     };
-    let mut sound = vec![true; rows.len()];
+    let mut sound = vec![true; count];
     let mut columns = Vec::new();
     for position in guard.positions() {
         let column = scan.columns.get(*position).ok_or_else(RowGuard::broken)?;
-        let mut builder = ColumnBuilder::new(column.kind.wire, rows.len());
-        for (row, sound) in rows.iter().zip(&mut sound) {
-            let Raw(raw) = row.try_get(*position).map_err(from_postgres)?;
-            if builder.append(raw).is_err() {
+        let mut builder = ColumnBuilder::new(column.kind, count);
+        for (row, sound) in sound.iter_mut().enumerate() {
+            let value = rows.value(row, *position);
+            if value.and_then(|value| builder.append(value)).is_err() {
                 builder.append(None).map_err(|_| RowGuard::broken())?;
                 *sound = false;
             }
         }
         columns.push(builder.finish());
     }
-    guard.visible(columns, &sound)
-}
-
-/// Are types and table still those that were described? Eight bytes of another type would decode to something.
-fn check(scan: &Scan, row: &Row) -> Result<()> {
-    let same =
-        row.len() == scan.columns.len()
-            && row.columns().iter().zip(&scan.columns).all(|(now, then)| {
-                now.type_().oid() == then.sent && now.table_oid().is_none_or(|table| table == scan.oid)
-            });
-    if same {
-        return Ok(());
-    }
-    Err(ConnectorError::new(
-        ConnectorErrorKind::SchemaChanged,
-        "the table is no longer as it was",
-    ))
-}
-
-/// A value as it came.
-struct Raw<'a>(Option<&'a [u8]>);
-
-impl<'a> FromSql<'a> for Raw<'a> {
-    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
-        Ok(Self(Some(raw)))
-    }
-
-    fn from_sql_null(_: &Type) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
-        Ok(Self(None))
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
+    let visible = guard.visible(columns, &sound)?;
+    Ok((0..count)
+        .zip(visible)
+        .filter_map(|(row, visible)| visible.then_some(row))
+        .collect())
 }

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde_json::Value;
 
+use super::types::BareNumeric;
 use crate::{
     connection::Connection,
     error::{ConnectorError, ConnectorErrorKind, Result},
@@ -33,6 +34,16 @@ pub(super) const OPTIONS: &[OptionSpec] = &[
         required: false,
     },
     OptionSpec {
+        name: "max_parallel_reads",
+        value: OptionType::Integer(1, 64),
+        required: false,
+    },
+    OptionSpec {
+        name: "numeric",
+        value: OptionType::Choice(&["decimal", "double", "text"]),
+        required: false,
+    },
+    OptionSpec {
         name: "port",
         value: OptionType::Integer(1, 65_535),
         required: false,
@@ -58,6 +69,9 @@ pub(super) const CREDENTIAL: &[MemberSpec] = &[
     // sorted: end
 ];
 
+/// Unless the connection says otherwise; half of it may read parts of tables.
+const MAX_CONNECTIONS: usize = 10;
+const MAX_PARALLEL_READS: usize = 4;
 const FILE: &str = "file://";
 const WHY: &str = "must be `file://` and the path of a PEM file";
 
@@ -80,6 +94,10 @@ pub(super) struct Settings {
     pub tls: TlsMode,
     pub ca: Option<PathBuf>,
     pub max_connections: usize,
+    /// Parts of one table that are read at the same time, at most.
+    pub max_parallel_reads: usize,
+    /// How a `numeric` without precision is read.
+    pub numeric: BareNumeric,
 }
 
 impl Settings {
@@ -101,9 +119,33 @@ impl Settings {
                 .text("ca")?
                 .map(|given| ca_path(connection, given))
                 .transpose()?,
-            max_connections: usize::try_from(connection.number("max_connections")?.unwrap_or(8).max(1)).unwrap_or(8),
+            max_connections: count(connection, "max_connections", MAX_CONNECTIONS)?,
+            max_parallel_reads: count(connection, "max_parallel_reads", MAX_PARALLEL_READS)?,
+            numeric: match connection.text("numeric")? {
+                None | Some("decimal") => BareNumeric::Decimal,
+                Some("double") => BareNumeric::Double,
+                Some("text") => BareNumeric::Text,
+                Some(_) => return Err(invalid("option `numeric` must be `decimal`, `double` or `text`")),
+            },
         })
     }
+}
+
+impl Settings {
+    /// How many connections are kept for parts of tables: one that holds the snapshot and two readers at least, or none.
+    pub(super) fn for_parts(&self) -> usize {
+        let wanted = (self.max_parallel_reads + 1).min(self.max_connections / 2);
+        if self.max_parallel_reads < 2 || wanted < 3 {
+            0
+        } else {
+            wanted
+        }
+    }
+}
+
+fn count(connection: &Connection, name: &str, otherwise: usize) -> Result<usize> {
+    let given = connection.number(name)?.map(usize::try_from);
+    Ok(given.unwrap_or(Ok(otherwise)).unwrap_or(otherwise).max(1))
 }
 
 fn ca_path(connection: &Connection, given: &str) -> Result<PathBuf> {

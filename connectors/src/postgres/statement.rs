@@ -26,6 +26,8 @@ pub(super) struct Table {
     pub oid: u32,
     /// No column is computed when it is read.
     pub stored: bool,
+    /// Pages of the heap, partitions included; 0 where it cannot be read in ranges of pages.
+    pub pages: u64,
     pub columns: Vec<Column>,
     pub statistics: Statistics,
 }
@@ -37,6 +39,8 @@ pub(super) struct Column {
     pub kind: ColumnType,
     /// Oid of the type that the server will announce for it.
     pub sent: u32,
+    /// An index begins with it.
+    pub indexed: bool,
     /// Type as the server writes it.
     pub written: String,
 }
@@ -44,10 +48,7 @@ pub(super) struct Column {
 impl Table {
     /// Arrow types of the columns.
     pub(super) fn types(&self) -> Vec<DataType> {
-        self.columns
-            .iter()
-            .map(|column| column.kind.wire.arrow_type())
-            .collect()
+        self.columns.iter().map(|column| column.kind.arrow_type()).collect()
     }
 }
 
@@ -77,7 +78,10 @@ impl Dialect for Table {
         };
         match known.kind.output {
             Output::Plain => Ok(column(&known.name)),
-            Output::AsText => Ok(format!("{}::text", column(&known.name))),
+            Output::AsText | Output::RowAsText if known.kind.dimensions > 0 => {
+                Ok(format!("{}::text[]", column(&known.name)))
+            }
+            Output::AsText | Output::RowAsText => Ok(format!("{}::text", column(&known.name))),
             Output::Refused => Err(ConnectorError::unsupported(format!(
                 "column `{}` of type `{}` is not supported",
                 known.name, known.written
@@ -154,8 +158,12 @@ impl Dialect for Table {
     }
 }
 
-/// `IS NULL` on a composite asks about its members, so only what can be selected is tested.
+/// `IS NULL` on a composite asks about its members: as text it is one value.
 fn null_test(name: &str, negated: bool, kind: ColumnType) -> Option<Condition<Literal>> {
     let test = if negated { "IS NOT NULL" } else { "IS NULL" };
-    (kind.output != Output::Refused).then(|| Condition::exact_text(format!("({name} {test})")))
+    match kind.output {
+        Output::Plain | Output::AsText => Some(Condition::exact_text(format!("({name} {test})"))),
+        Output::RowAsText => Some(Condition::exact_text(format!("({name}::text {test})"))),
+        Output::Refused => None,
+    }
 }

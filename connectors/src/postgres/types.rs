@@ -3,7 +3,9 @@
 //! Not here: how a value is decoded (`decode`) and how a comparison is written (`statement`). The rules are those of
 //! connectors.md §5.1 and §5.4; the catalog row that feeds them comes from `describe`.
 
-use arrow::datatypes::{DataType, IntervalUnit, TimeUnit};
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 use serde::{Deserialize, Serialize};
 
 use crate::capability::{Capabilities, Consistency, FilterSupport, OperatorClass, Pushdown, TypeClass};
@@ -15,22 +17,58 @@ pub(super) struct CatalogType {
     pub oid: u32,
     /// `pg_type.typtype`: `b`ase, `c`omposite, `d`omain, `e`num, `p`seudo, `r`ange, `m`ultirange.
     pub kind: char,
-    /// `pg_type.typelem` is set and the type is a true array (`typcategory` is `A`).
-    pub array: bool,
+    /// Of an array: its elements.
+    pub element: Option<ElementType>,
     /// `pg_attribute.atttypmod`, −1 when the type has no modifier.
     pub modifier: i32,
     /// Whether the column's collation is deterministic; absent for types without collation.
     pub deterministic: Option<bool>,
 }
 
+/// What an array holds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ElementType {
+    /// `pg_type.oid`.
+    pub oid: u32,
+    /// `pg_type.typtype`.
+    pub kind: char,
+    /// `pg_attribute.attndims`, at least 1.
+    pub dimensions: u8,
+}
+
 /// `pg_type.oid` of `text`.
-pub(super) const TEXT: u32 = 25;
+const TEXT: u32 = 25;
+/// Of `text[]`.
+const TEXT_ARRAY: u32 = 1_009;
+/// More are not declared: the server has six at most.
+const MAX_DIMENSIONS: u8 = 6;
+
+/// How a `numeric` without precision is read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum BareNumeric {
+    /// As `Decimal128(38, 9)`; what does not fit is an error.
+    #[default]
+    Decimal,
+    Double,
+    Text,
+}
+
+/// What holds for all columns of a server.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading {
+    /// The server stores text as UTF-8: elsewhere a literal may not be convertible and byte order is not code-point
+    /// order, so no text is compared there.
+    pub utf8: bool,
+    pub bare_numeric: BareNumeric,
+}
 
 /// How a column is read, as kept in handles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 pub(super) struct ColumnType {
-    /// The binary form to expect.
+    /// The binary form to expect, of the elements where it is an array.
     pub wire: Wire,
+    /// Of an array; 0 for everything else.
+    pub dimensions: u8,
     /// How the column is written in the select list.
     pub output: Output,
     /// What may be compared at the server.
@@ -46,7 +84,12 @@ pub(super) enum Wire {
     Int8,
     Float4,
     Float8,
-    Numeric { precision: u8, scale: i8 },
+    /// A `numeric` that is wanted as `double`.
+    Double,
+    Numeric {
+        precision: u8,
+        scale: i8,
+    },
     Text,
     Bytea,
     Timestamp,
@@ -64,7 +107,9 @@ pub(super) enum Output {
     Plain,
     /// Cast to `text`: its binary form is version-bound or has no Arrow counterpart.
     AsText,
-    /// Not at all: arrays, composites and pseudo-types are refused by name.
+    /// The same for a composite, whose IS NULL asks about its members.
+    RowAsText,
+    /// Not at all: pseudo-types are refused by name.
     Refused,
 }
 
@@ -90,10 +135,10 @@ impl Wire {
             Self::Int4 => DataType::Int32,
             Self::Int8 => DataType::Int64,
             Self::Float4 => DataType::Float32,
-            Self::Float8 => DataType::Float64,
+            Self::Float8 | Self::Double => DataType::Float64,
             Self::Numeric { precision, scale } if precision <= 38 => DataType::Decimal128(precision, scale),
             Self::Numeric { precision, scale } => DataType::Decimal256(precision, scale),
-            Self::Text => DataType::Utf8,
+            Self::Text => DataType::Utf8View,
             Self::Bytea => DataType::Binary,
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
             Self::TimestampTz => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
@@ -106,14 +151,18 @@ impl Wire {
 }
 
 impl ColumnType {
-    /// The reading rule of a catalog type. `utf8` says that the server stores text as UTF-8: elsewhere a literal may not
-    /// be convertible and byte order is not code-point order, so no text is compared there.
-    pub(super) fn of(catalog: &CatalogType, utf8: bool) -> Self {
-        if catalog.array || matches!(catalog.kind, 'c' | 'p' | 'd') {
-            return Self::new(Wire::Text, Output::Refused, Comparison::Nothing);
+    /// The reading rule of a catalog type.
+    pub(super) fn of(catalog: &CatalogType, reading: Reading) -> Self {
+        if let Some(element) = catalog.element {
+            return Self::array(catalog, element, reading);
+        }
+        match catalog.kind {
+            'c' => return Self::new(Wire::Text, Output::RowAsText, Comparison::Nothing),
+            'p' | 'd' => return Self::new(Wire::Text, Output::Refused, Comparison::Nothing),
+            _ => {}
         }
         let text = match catalog.deterministic {
-            Some(true) if utf8 => Comparison::Text,
+            Some(true) if reading.utf8 => Comparison::Text,
             _ => Comparison::Nothing,
         };
         match catalog.oid {
@@ -123,8 +172,8 @@ impl ColumnType {
             21 => Self::plain(Wire::Int2, Comparison::Ordered),
             23 => Self::plain(Wire::Int4, Comparison::Ordered),
             19 | 25 | 1043 => Self::plain(Wire::Text, text),
-            // char(n): blanks at the end do not count. As text it has none, so that it equals what it is compared with.
-            1042 => Self::new(Wire::Text, Output::AsText, Comparison::Nothing),
+            // char(n): blanks at the end do not count there, and do here.
+            1042 => Self::plain(Wire::Text, Comparison::Nothing),
             700 => Self::plain(Wire::Float4, Comparison::Float),
             701 => Self::plain(Wire::Float8, Comparison::Float),
             1082 => Self::plain(Wire::Date, Comparison::Ordered),
@@ -132,23 +181,69 @@ impl ColumnType {
             1114 => Self::plain(Wire::Timestamp, Comparison::Ordered),
             1184 => Self::plain(Wire::TimestampTz, Comparison::Ordered),
             1186 => Self::plain(Wire::Interval, Comparison::Nothing),
-            1700 => Self::numeric(catalog.modifier),
+            1700 => Self::numeric(catalog.modifier, reading.bare_numeric),
             2950 => Self::plain(Wire::Uuid, Comparison::Ordered),
             // citext and every other base type, enum and range.
             _ => Self::new(Wire::Text, Output::AsText, Comparison::Nothing),
         }
     }
 
-    /// `numeric(p, s)` by its type modifier, `((p << 16) | (s & 0x7ff)) + 4`; a bare `numeric` is Decimal128(38, 9).
-    fn numeric(modifier: i32) -> Self {
+    /// A list of what its elements are; where these come as text, all of it is cast.
+    fn array(catalog: &CatalogType, element: ElementType, reading: Reading) -> Self {
+        let single = CatalogType {
+            oid: element.oid,
+            kind: element.kind,
+            element: None,
+            modifier: catalog.modifier,
+            deterministic: None,
+        };
+        // The elements of an array over a domain are announced as the domain's.
+        let one = match element.kind {
+            'd' => Self::new(Wire::Text, Output::AsText, Comparison::Nothing),
+            _ => Self::of(&single, reading),
+        };
+        let output = match one.output {
+            Output::RowAsText => Output::AsText,
+            other => other,
+        };
+        Self {
+            dimensions: element.dimensions.clamp(1, MAX_DIMENSIONS),
+            ..Self::new(one.wire, output, Comparison::Nothing)
+        }
+    }
+
+    /// The Arrow type of the decoded column. Text within lists is no view: what a filter leaves of them holds no byte of others.
+    pub(super) fn arrow_type(self) -> DataType {
+        let element = match self.wire {
+            Wire::Text if self.dimensions > 0 => DataType::Utf8,
+            wire => wire.arrow_type(),
+        };
+        (0..self.dimensions).fold(element, |inner, _| {
+            DataType::List(Arc::new(Field::new("item", inner, true)))
+        })
+    }
+
+    /// Oid of the type that the server announces for a column of the type `oid`.
+    pub(super) fn sent(self, oid: u32) -> u32 {
+        match (self.output, self.dimensions) {
+            (Output::Plain | Output::Refused, _) => oid,
+            (Output::AsText | Output::RowAsText, 0) => TEXT,
+            (Output::AsText | Output::RowAsText, _) => TEXT_ARRAY,
+        }
+    }
+
+    /// `numeric(p, s)` by its type modifier, `((p << 16) | (s & 0x7ff)) + 4`.
+    fn numeric(modifier: i32, bare: BareNumeric) -> Self {
         if modifier < 4 {
-            return Self::plain(
-                Wire::Numeric {
-                    precision: 38,
-                    scale: 9,
-                },
-                Comparison::Ordered,
-            );
+            let decimal = Wire::Numeric {
+                precision: 38,
+                scale: 9,
+            };
+            return match bare {
+                BareNumeric::Decimal => Self::plain(decimal, Comparison::Ordered),
+                BareNumeric::Double => Self::plain(Wire::Double, Comparison::Nothing),
+                BareNumeric::Text => Self::new(Wire::Text, Output::AsText, Comparison::Nothing),
+            };
         }
         let bits = modifier - 4;
         let precision = (bits >> 16) & 0xffff;
@@ -175,6 +270,7 @@ impl ColumnType {
     fn new(wire: Wire, output: Output, comparison: Comparison) -> Self {
         Self {
             wire,
+            dimensions: 0,
             output,
             comparison,
         }

@@ -18,6 +18,7 @@ use datafusion::{
 
 use super::{CompareOp, Datum, Predicate};
 use crate::{
+    capability::TypeClass,
     error::{ConnectorError, ConnectorErrorKind, Result},
     scan::ColumnRef,
 };
@@ -98,13 +99,14 @@ fn find(batch: &RecordBatch, column: &ColumnRef) -> Result<ArrayRef> {
 }
 
 fn compare(values: &ArrayRef, op: CompareOp, value: &Datum) -> Result<BooleanArray> {
-    if value.0.data_type() != *values.data_type() {
+    let value = laid_out(value, values.data_type())?;
+    if value.data_type() != *values.data_type() {
         return Err(ConnectorError::new(
             ConnectorErrorKind::InvalidRequest,
             "a literal has another type than its column",
         ));
     }
-    let value = value.0.to_scalar().map_err(evaluation)?;
+    let value = value.to_scalar().map_err(evaluation)?;
     let outcome = match op {
         CompareOp::Eq => cmp::eq(values, &value),
         CompareOp::NotEq => cmp::neq(values, &value),
@@ -116,6 +118,15 @@ fn compare(values: &ArrayRef, op: CompareOp, value: &Datum) -> Result<BooleanArr
     Ok(outcome?)
 }
 
+/// Text in the layout of its column; which one that is, is no matter of types.
+fn laid_out(value: &Datum, column: &DataType) -> Result<ScalarValue> {
+    let text = |data_type: &DataType| TypeClass::of(data_type) == TypeClass::Text;
+    if text(&value.0.data_type()) && text(column) {
+        return value.0.cast_to(column).map_err(evaluation);
+    }
+    Ok(value.0.clone())
+}
+
 fn in_set(batch: &RecordBatch, column: &ColumnRef, values: &ArrayRef, or_null: bool) -> Result<BooleanArray> {
     let rows = find(batch, column)?;
     let outcome = if values.is_empty() {
@@ -124,9 +135,11 @@ fn in_set(batch: &RecordBatch, column: &ColumnRef, values: &ArrayRef, or_null: b
         let schema = batch.schema();
         let probe = Column::new_with_schema(column.column.as_str(), &schema).map_err(evaluation)?;
         let list = (0..values.len())
-            .map(|row| ScalarValue::try_from_array(values, row).map(lit))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(evaluation)?;
+            .map(|row| {
+                let value = ScalarValue::try_from_array(values, row).map_err(evaluation)?;
+                laid_out(&Datum(value), rows.data_type()).map(lit)
+            })
+            .collect::<Result<Vec<_>>>()?;
         let expression = in_list(Arc::new(probe), list, &false, &schema).map_err(evaluation)?;
         let outcome = expression
             .evaluate(batch)
@@ -163,6 +176,23 @@ mod tests {
         let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("ab"), Some("b"), None]));
         let batch = RecordBatch::try_from_iter([("n", numbers), ("t", texts)]).expect("batch");
         predicate.evaluate(&batch).expect("outcome").values().iter().collect()
+    }
+
+    #[test]
+    fn the_layout_of_text_does_not_matter() {
+        let texts: ArrayRef = Arc::new(arrow::array::StringViewArray::from(vec![Some("ab"), Some("b"), None]));
+        let batch = RecordBatch::try_from_iter([("t", texts)]).expect("batch");
+        let set = Predicate::InSet {
+            column: ColumnRef::of("t"),
+            values: Arc::new(StringArray::from(vec!["ab"])),
+            or_null: false,
+        };
+        for one in [Predicate::compare("t", CompareOp::Lt, ScalarValue::from("b")), set] {
+            let outcome = one.evaluate(&batch).expect("outcome");
+            assert_eq!(outcome.values().iter().collect::<Vec<_>>(), [true, false, false]);
+        }
+        let number = Predicate::compare("t", CompareOp::Eq, ScalarValue::Int64(Some(1)));
+        assert!(number.evaluate(&batch).is_err());
     }
 
     #[test]

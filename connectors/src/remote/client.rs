@@ -11,7 +11,7 @@ use super::{
     channel::Channels,
     flight::{Action, ActionResult, DO_ACTION},
     grpc::{Frame, Frames, broken, decoded, framed, lost},
-    message::{self, Cancel, Describe, Described, Done, Plan, Planned, Read, Splits, SplitsFound},
+    message::{self, Cancel, Describe, Described, Done, Plan, Planned, Read, Release, Splits, SplitsFound},
     rows::{PREFIX, RemoteRead},
     settings::of_source,
     wire::{
@@ -253,6 +253,16 @@ impl RemoteConnector {
             batch_rows,
         };
         Ok(read.stream(cx, Arc::clone(&split.schema)))
+    }
+
+    pub(super) async fn release(&self, cx: &CallContext, split: &Handle) -> Result<()> {
+        let (connection, credential) = origin(cx)?;
+        let message = Release {
+            connection,
+            handle: split.get::<Travelling>()?.sealed.clone(),
+        };
+        let _: Done = self.act(cx, "release", &credential, &message).await?;
+        Ok(())
     }
 
     pub(super) async fn cancel(&self, cx: &CallContext, invocation: InvocationId) -> Result<()> {

@@ -176,7 +176,9 @@ impl Host {
             "lakegate.release" => {
                 let message: Release = decoded(action.body)?;
                 let cx = self.context(asked, message.connection)?;
-                sealed::open(self.keys(), &cx, Stage::Scan, &message.handle)?;
+                let payload = sealed::open(self.keys(), &cx, Stage::Split, &message.handle)?;
+                let (_, own) = payload.split_at_checked(MAC_BYTES).ok_or_else(invalid)?;
+                self.codec()?.release(own)?;
                 result(&Done {})
             }
             _ => Err(ConnectorError::unsupported(

@@ -400,7 +400,7 @@ pub(super) struct Cancel {
     pub invocation: String,
 }
 
-/// Ends what a scan holds at the source. Nothing does yet.
+/// No split of the scan, one of whose is named, is read any more: ends what is held for them at the source.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Release {
     #[prost(message, optional, tag = "1")]

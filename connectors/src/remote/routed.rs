@@ -14,7 +14,7 @@ use crate::{
     connector::{Connector, ConnectorSpec, DescribeRequest, DescribeResponse, PlanRequest, PlanResponse},
     error::{ConnectorError, Result},
     option::{OptionPlace, OptionProblem, OptionProblemKind},
-    split::{HandleCodec, ReadRequest, ReadStream, SplitsPage, SplitsRequest},
+    split::{Handle, HandleCodec, ReadRequest, ReadStream, SplitsPage, SplitsRequest},
 };
 
 /// A connector here, and the same kind elsewhere. Nothing above knows which of the two answers.
@@ -109,6 +109,13 @@ impl Connector for Routed {
             return self.elsewhere.read(cx, &request);
         }
         self.here.read(cx, request).await
+    }
+
+    async fn release(&self, cx: &CallContext, split: &Handle) -> Result<()> {
+        if self.is_elsewhere(cx)? {
+            return self.elsewhere.release(cx, split).await;
+        }
+        self.here.release(cx, split).await
     }
 
     async fn cancel(&self, cx: &CallContext, invocation: InvocationId) -> Result<()> {

@@ -15,6 +15,7 @@ use super::{
     Dialect, Sql,
     condition::{self, Condition},
     row_guard::RowGuard,
+    sql::{Seam, Seams},
 };
 use crate::{
     capability::{LimitVerdict, Pushdown},
@@ -32,6 +33,8 @@ pub(crate) struct PlannedScan<P> {
     /// What the source does, and how exactly, for people.
     pub pushdown: String,
     pub parameters: Vec<P>,
+    /// Where the text can be narrowed to a part of the table.
+    pub seams: Seams,
     /// Of the batches, exactly.
     pub schema: SchemaRef,
     /// Position in the table of each output column.
@@ -88,7 +91,7 @@ pub(crate) fn write_scan<D: Dialect>(
         positions: &positions,
         fenced,
     };
-    let (text, parameters) = statement.write(dialect, where_clause.written)?.finish(D::placeholder);
+    let (text, parameters, seams) = statement.write(dialect, where_clause.written)?.finish(D::placeholder);
     let (text, shown) = limited(text, limit);
     // A limit that was sent counts every row: none may be left out here.
     let row_guard = RowGuard::new(scan).filter(|_| limit.is_none());
@@ -97,6 +100,7 @@ pub(crate) fn write_scan<D: Dialect>(
         shown,
         pushdown: pushdown(guard, &filter, limit),
         parameters,
+        seams,
         schema: schema(&scan.output),
         positions,
         guard,
@@ -158,14 +162,15 @@ impl Shape<'_> {
             .enumerate()
             .map(|(n, column)| format!("{column} AS c{n}"))
             .collect();
-        let mut sql = Sql::text(format!(
-            "SELECT {} FROM {} AS s",
-            aliased.join(", "),
-            dialect.relation()
-        ));
-        if !conditions.is_empty() {
+        let mut sql = Sql::text(format!("SELECT {} FROM ", aliased.join(", ")));
+        sql.seam(Seam::Table);
+        sql.push(&format!("{} AS s", dialect.relation()));
+        if conditions.is_empty() {
+            sql.seam(Seam::NoConditions);
+        } else {
             sql.push(" WHERE ");
             sql.append(condition::join(conditions, "AND", "TRUE").sql);
+            sql.seam(Seam::Conditions);
         }
         if self.fenced {
             let outer: Vec<String> = (0..columns.len()).map(|n| format!("t0.c{n}")).collect();

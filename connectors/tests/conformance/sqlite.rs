@@ -114,6 +114,7 @@ fn lake() -> Lake {
             rows: 1,
         }],
         random: vec!["firm", "loose"],
+        sparse: false,
         numbers: "numbers",
         never: "never",
         endless: "endless",

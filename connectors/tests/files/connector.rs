@@ -53,7 +53,7 @@ async fn ping_opens_the_root() {
         .expect_err("not allowed");
     assert_eq!(error.kind(), ConnectorErrorKind::AccessDenied);
     assert_eq!(
-        registry.connector("dynamodb").expect_err("not yet").code(),
+        registry.connector("mongodb").expect_err("not yet").code(),
         "NOT_SUPPORTED"
     );
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::{
     array::{ArrayRef, BinaryArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray},
-    datatypes::{DataType, Schema},
+    datatypes::{DataType, Field, Schema},
 };
 use datafusion::{
     common::ScalarValue,
@@ -15,7 +15,14 @@ use datafusion::{
     },
 };
 use lakegate_connectors::files::{Format, check_policy_columns, raw_schema};
-use parquet::file::{metadata::ParquetMetaDataReader, reader::FileReader, serialized_reader::SerializedFileReader};
+use parquet::{
+    data_type::{ByteArray, ByteArrayType},
+    file::{
+        metadata::ParquetMetaDataReader, reader::FileReader, serialized_reader::SerializedFileReader,
+        writer::SerializedFileWriter,
+    },
+    schema::parser::parse_message_type,
+};
 
 use crate::lake::{Lake, file_len, ours};
 
@@ -244,6 +251,54 @@ async fn bytes_are_text_if_they_are() {
         lake.scan(table, &files, vec![1], None, vec![])
             .await
             .expect("other column");
+    }
+}
+
+/// A row with the bytes at the top and within a struct, both called JSON.
+fn json_file(value: &[u8]) -> Vec<u8> {
+    let schema = "message m { required binary x (JSON); required group s { required binary y (JSON); } }";
+    let schema = Arc::new(parse_message_type(schema).expect("schema"));
+    let mut file = SerializedFileWriter::new(Vec::new(), schema, Arc::default()).expect("file");
+    let mut group = file.next_row_group().expect("row group");
+    while let Some(mut column) = group.next_column().expect("column") {
+        let values = [ByteArray::from(value.to_vec())];
+        column
+            .typed::<ByteArrayType>()
+            .write_batch(&values, None, None)
+            .expect("value");
+        column.close().expect("column");
+    }
+    group.close().expect("row group");
+    file.into_inner().expect("bytes")
+}
+
+/// What a file calls JSON is text without a look: broken UTF-8 there is a broken file, to whoever reads it, at any depth.
+#[tokio::test]
+async fn json_of_a_file_is_utf8_or_the_file_is_broken() {
+    let mut lake = Lake::new();
+    lake.write("t/a", json_file("{\"ä\": 1}".as_bytes()));
+    lake.write("u/a", json_file(b"\xff\xfe"));
+    let within = DataType::Struct(vec![Field::new("y", DataType::Utf8, true)].into());
+    let columns = [("x", DataType::Utf8View), ("s", within)];
+    let good = lake.table("t", Format::Parquet, &columns);
+    let bad = lake.table("u", Format::Parquet, &columns);
+    for restricted in [false, true] {
+        lake.restricted = restricted;
+        for column in [0, 1] {
+            let files = lake.list(&good).await;
+            lake.scan(&good, &files, vec![column], None, vec![])
+                .await
+                .expect("text");
+            let files = lake.list(&bad).await;
+            let error = lake
+                .scan(&bad, &files, vec![column], None, vec![])
+                .await
+                .expect_err("bytes that are no text");
+            assert_eq!(
+                (ours(&error).code(), ours(&error).file()),
+                ("CORRUPT_FILE", Some("u/a"))
+            );
+        }
     }
 }
 

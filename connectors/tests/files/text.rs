@@ -3,7 +3,7 @@
 use std::{io::Write, sync::Arc};
 
 use arrow::datatypes::{DataType, Field};
-use lakegate_connectors::files::{Format, check_policy_columns};
+use lakegate_connectors::files::{CsvSerde, Encoding, Format, FormatOptions, check_policy_columns};
 
 use crate::lake::{Lake, file_len, ours};
 
@@ -87,11 +87,11 @@ async fn gzip_by_extension_others_refused() {
         lake.scanned(),
         file_len(&lake.path("t/a.csv.gz")) + file_len(&lake.path("t/b.csv"))
     );
-    lake.write("t/c.csv.zst", "x");
+    lake.write("t/c.csv.lzo", "x");
     let error = lake.read(&table).await.expect_err("refused");
     assert_eq!(
         (ours(&error).code(), ours(&error).file()),
-        ("NOT_SUPPORTED", Some("t/c.csv.zst"))
+        ("NOT_SUPPORTED", Some("t/c.csv.lzo"))
     );
 }
 
@@ -217,5 +217,96 @@ async fn inference_reads_every_value() {
             ("mixed".to_owned(), DataType::Utf8),
             ("late".to_owned(), late)
         ]
+    );
+}
+
+/// Hive's two readers of text mean other things by the same bytes (connectors.md §4.1).
+#[tokio::test]
+async fn hive_text_and_open_csv_differ() {
+    let lake = Lake::new();
+    let columns = [
+        ("a", DataType::Int64),
+        ("b", DataType::Utf8),
+        ("d", DataType::Date32),
+        ("l", DataType::new_list(DataType::Int64, true)),
+    ];
+    lake.write(
+        "t/f",
+        "1\u{1}\"x\"\u{1}2024-01-31\u{1}1\u{2}2\n\u{1}\\N\u{1}\u{1}\u{1}more\n3\n",
+    );
+    let mut table = lake.table("t", Format::Csv, &columns);
+    table.options = FormatOptions::of(CsvSerde::LazySimple);
+    assert_eq!(
+        lake.read(&table).await.expect("rows"),
+        "a,b,d,l\n,,,\n1,\"x\",2024-01-31,[\"1\",\"2\"]\n3,,,"
+    );
+    lake.write("t/f", "\"1\",\"x\\\"y\",18000\n,,\n");
+    let mut table = lake.table("t", Format::Csv, &columns[..3]);
+    table.options = FormatOptions::of(CsvSerde::OpenCsv);
+    assert_eq!(lake.read(&table).await.expect("rows"), "a,b,d\n,,\n1,x\"y,2019-04-14");
+    // An empty number is no NULL there: it fails where it is shown.
+    let files = lake.list(&table).await;
+    let prune = lake.scan(&table, &files, vec![0], None, vec![]).await.expect("rows");
+    assert_eq!(prune, "a\n\n1");
+}
+
+#[tokio::test]
+async fn encodings_and_arrays_are_read_and_inferred() {
+    let lake = Lake::new();
+    let text = "a;b\n1;é😀\n2;\"x;y\"\n";
+    let stored: Vec<u8> = std::iter::once(0xfeff)
+        .chain(text.encode_utf16())
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    lake.write("t/f.csv", stored);
+    let mut table = lake.table("t", Format::Csv, WORDS);
+    table.options.encoding = Encoding::Utf16;
+    table.options.delimiter = b';';
+    assert_eq!(lake.read(&table).await.expect("rows"), "a,b\n1,é😀\n2,x;y");
+    lake.write("j/f", "\u{feff}[\n  {\"a\": 1,\n   \"b\": \"x\"},\n  {\"a\": 2.5}\n]\n");
+    lake.write("j/g", "{\"a\": 3}\n");
+    let columns = lake.infer("j", Format::Ndjson).await.expect("columns");
+    let expected = [("a".to_owned(), DataType::Float64), ("b".to_owned(), DataType::Utf8)];
+    assert_eq!(columns, expected);
+    let mut lake = lake;
+    for restricted in [false, true] {
+        lake.restricted = restricted;
+        let table = lake.table("j", Format::Ndjson, &[("a", DataType::Float64), ("b", DataType::Utf8)]);
+        assert_eq!(lake.read(&table).await.expect("rows"), "a,b\n1,x\n2.5,\n3,");
+        // A glued file is refused whole, by everybody: nobody knows what is missing.
+        lake.write("j/f", "[{\"a\": 1}]\n[{\"a\": 2}]");
+        let error = lake.read(&table).await.expect_err("glued");
+        assert_eq!(
+            (ours(&error).code(), ours(&error).file()),
+            ("CORRUPT_FILE", Some("j/f"))
+        );
+        // An element that is no object is one row: an error, or no row where rows are hidden.
+        lake.write("j/f", "[{\"a\": 1, \"b\": \"x\"}, 7,\n{\"a\":}, {\"a\": 2.5}]");
+        match lake.read(&table).await {
+            Ok(rows) if restricted => assert_eq!(rows, "a,b\n1,x\n2.5,\n3,"),
+            Err(error) if !restricted => assert_eq!(ours(&error).detail(), Some("line 1 is no JSON object")),
+            other => panic!("{restricted}: {other:?}"),
+        }
+        lake.write("j/f", "[{\"a\": 1, \"b\": \"x\"}, {\"a\": 2.5}]");
+    }
+}
+
+/// A piece of a few stored bytes may hold many batches: they are handed on before the next piece is looked at.
+#[tokio::test]
+async fn a_small_file_of_many_rows_is_read_whole() {
+    let lake = Lake::new();
+    let rows: u32 = 200_000;
+    let line = "1,0\n".repeat(rows as usize);
+    let stored = zstd::stream::encode_all(format!("a,b\n{line}").as_bytes(), 3).expect("encode");
+    assert!(stored.len() < 4_000);
+    lake.write("t/f.csv.zst", &stored);
+    let table = lake.table("t", Format::Csv, WORDS);
+    let found = lake.read(&table).await.expect("rows");
+    assert_eq!(found.lines().count() as u32, rows + 1);
+    lake.write("t/f.csv.zst", &stored[..stored.len() - 3]);
+    let error = lake.read(&table).await.expect_err("cut");
+    assert_eq!(
+        (ours(&error).code(), ours(&error).file()),
+        ("CORRUPT_FILE", Some("t/f.csv.zst"))
     );
 }

@@ -1,8 +1,10 @@
 //! Does every type come back as it is, and is what does not fit an error?
 
+use std::sync::Arc;
+
 use arrow::{
     array::{Array, RecordBatch},
-    datatypes::{DataType, IntervalUnit, TimeUnit},
+    datatypes::{DataType, Field, IntervalUnit, TimeUnit},
     util::display::array_value_to_string,
 };
 use datafusion::common::ScalarValue;
@@ -95,11 +97,11 @@ fn types() -> Vec<(&'static str, DataType, &'static [&'static str], &'static [&'
                 "1000000.000000000",
             ],
         ),
-        ("text", Utf8, &["NULL", "''", "'Zoë 🛫'"], &["NULL", "", "Zoë 🛫"]),
-        ("varchar(5)", Utf8, &["NULL", "''", "'abc'"], &["NULL", "", "abc"]),
-        ("char(4)", Utf8, &["NULL", "''", "'ab'"], &["NULL", "", "ab"]),
-        ("name", Utf8, &["NULL", "'n'"], &["NULL", "n"]),
-        ("citext", Utf8, &["NULL", "'MiX'"], &["NULL", "MiX"]),
+        ("text", Utf8View, &["NULL", "''", "'Zoë 🛫'"], &["NULL", "", "Zoë 🛫"]),
+        ("varchar(5)", Utf8View, &["NULL", "''", "'abc'"], &["NULL", "", "abc"]),
+        ("char(4)", Utf8View, &["NULL", "''", "'ab'"], &["NULL", "    ", "ab  "]),
+        ("name", Utf8View, &["NULL", "'n'"], &["NULL", "n"]),
+        ("citext", Utf8View, &["NULL", "'MiX'"], &["NULL", "MiX"]),
         ("bytea", Binary, &["NULL", "''", "'\\x00ff'"], &["NULL", "", "00ff"]),
         (
             "timestamp",
@@ -137,16 +139,64 @@ fn types() -> Vec<(&'static str, DataType, &'static [&'static str], &'static [&'
             &["NULL", "'00000000-0000-0000-0000-0000000000ff'"],
             &["NULL", "000000000000000000000000000000ff"],
         ),
-        ("json", Utf8, &["NULL", "'{\"a\": 1}'"], &["NULL", "{\"a\": 1}"]),
-        ("jsonb", Utf8, &["NULL", "'{\"a\":1}'"], &["NULL", "{\"a\": 1}"]),
-        ("xml", Utf8, &["NULL", "'<a/>'"], &["NULL", "<a/>"]),
-        ("inet", Utf8, &["NULL", "'10.0.0.1/8'"], &["NULL", "10.0.0.1/8"]),
-        ("int4range", Utf8, &["NULL", "'[1,5)'"], &["NULL", "[1,5)"]),
-        ("timetz", Utf8, &["'12:00+02'"], &["12:00:00+02"]),
-        ("mood", Utf8, &["NULL", "'happy'"], &["NULL", "happy"]),
+        ("json", Utf8View, &["NULL", "'{\"a\": 1}'"], &["NULL", "{\"a\": 1}"]),
+        ("jsonb", Utf8View, &["NULL", "'{\"a\":1}'"], &["NULL", "{\"a\": 1}"]),
+        ("xml", Utf8View, &["NULL", "'<a/>'"], &["NULL", "<a/>"]),
+        ("inet", Utf8View, &["NULL", "'10.0.0.1/8'"], &["NULL", "10.0.0.1/8"]),
+        ("int4range", Utf8View, &["NULL", "'[1,5)'"], &["NULL", "[1,5)"]),
+        ("timetz", Utf8View, &["'12:00+02'"], &["12:00:00+02"]),
+        ("mood", Utf8View, &["NULL", "'happy'"], &["NULL", "happy"]),
+        (
+            "int4[]",
+            list(Int32),
+            &["NULL", "'{}'", "'{1,NULL,3}'", "'[5:6]={1,2}'"],
+            &["NULL", "[]", "[1, , 3]", "[1, 2]"],
+        ),
+        (
+            "int4[][]",
+            list(list(Int32)),
+            &["'{{1,2},{3,NULL}}'", "'{}'"],
+            &["[[1, 2], [3, ]]", "[]"],
+        ),
+        (
+            "text[]",
+            list(Utf8),
+            &["NULL", "'{\"Zoë 🛫\",\"\"}'"],
+            &["NULL", "[Zoë 🛫, ]"],
+        ),
+        (
+            "numeric(6,2)[]",
+            list(Decimal128(6, 2)),
+            &["'{1.5,-2}'"],
+            &["[1.50, -2.00]"],
+        ),
+        (
+            "uuid[]",
+            list(FixedSizeBinary(16)),
+            &["'{00000000-0000-0000-0000-0000000000ff}'"],
+            &["[000000000000000000000000000000ff]"],
+        ),
+        ("mood[]", list(Utf8), &["'{happy,NULL}'"], &["[happy, ]"]),
+        ("jsonb[]", list(Utf8), &["array['{\"a\":1}'::jsonb]"], &["[{\"a\": 1}]"]),
+        ("price[]", list(Utf8), &["'{12.5}'"], &["[12.50]"]),
+        (
+            "pair",
+            Utf8View,
+            &["NULL", "ROW(NULL, NULL)", "ROW(1, 'a b')"],
+            &["NULL", "(,)", "(1,\"a b\")"],
+        ),
+        ("pair[]", list(Utf8), &["array[ROW(1, 'x')::pair]"], &["[(1,x)]"]),
+        ("bit varying(5)", Utf8View, &["NULL", "B'101'"], &["NULL", "101"]),
+        ("money", Utf8View, &["'12.5'"], &["$12.50"]),
+        ("point", Utf8View, &["'(1,2)'"], &["(1,2)"]),
+        ("tsvector", Utf8View, &["'a b'"], &["'a' 'b'"]),
         ("price", Decimal128(8, 2), &["NULL", "12.5"], &["NULL", "12.50"]),
         ("dearer", Decimal128(8, 2), &["100"], &["100.00"]),
     ]
+}
+
+fn list(element: DataType) -> DataType {
+    DataType::List(Arc::new(Field::new("item", element, true)))
 }
 
 #[tokio::test]
@@ -185,6 +235,10 @@ async fn what_does_not_fit_is_an_error_that_names_the_column() {
         ("date", "'0001-12-31 BC'"),
         ("time", "'24:00'"),
         ("interval", "'9999999 hours'"),
+        ("integer[]", "'{{1,2},{3,4}}'"),
+        ("integer[][]", "'{1,2}'"),
+        ("numeric[]", "'{1,NaN}'"),
+        ("date[]", "'{infinity}'"),
     ];
     let mut sql = String::from(
         "CREATE TABLE hidden (id int, region char(2), odd numeric);

@@ -96,7 +96,7 @@ pub async fn pushed_is_not_pushed(
     spec: &TableSpec,
     seeds: u64,
 ) -> [usize; 3] {
-    contract::pushdown::pushed_is_not_pushed(connector, cx, spec, 0..seeds)
+    contract::pushdown::pushed_is_not_pushed(connector, cx, spec, (0..seeds, false))
         .await
         .expect("pushed = not pushed")
 }

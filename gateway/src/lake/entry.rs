@@ -325,9 +325,11 @@ pub const RESOURCES: &[(&str, &str)] = &[
 
 pub(crate) fn format_word(format: TableFormat) -> &'static str {
     match format {
-        TableFormat::Parquet => "parquet",
+        TableFormat::Avro => "avro",
         TableFormat::Csv => "csv",
         TableFormat::Ndjson => "ndjson",
+        TableFormat::Orc => "orc",
+        TableFormat::Parquet => "parquet",
     }
 }
 

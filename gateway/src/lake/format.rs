@@ -56,7 +56,7 @@ pub const CONNECTION: Shape = Shape::Record(&[
     needed(
         "connector",
         Shape::Text,
-        "kind of source: `files`, `postgres` or `sqlite`",
+        "kind of source: `dynamodb`, `files`, `postgres` or `sqlite`",
     ),
     key(
         "options",
@@ -119,8 +119,8 @@ pub const TABLE: Shape = Shape::Record(&[
     key(
         "format",
         Shape::Choice(
-            &["parquet", "csv", "ndjson"],
-            &["json", "orc", "avro", "iceberg", "delta"],
+            &["parquet", "avro", "orc", "csv", "ndjson"],
+            &["json", "iceberg", "delta"],
         ),
         "how the files are written",
     ),
@@ -143,7 +143,7 @@ pub const TABLE: Shape = Shape::Record(&[
     key(
         "options",
         Shape::Map(&Shape::Scalar),
-        "csv: header delimiter quote escape null encoding; all: compression skip_header",
+        "csv: header delimiter quote escape null serde collection_delimiter map_key_delimiter; csv, ndjson: compression encoding skip_header; orc: by_position",
     ),
     key("comment", Shape::Text, "for people"),
     key("owner", Shape::Text, "`role:NAME`; `role:admin` if not given"),

@@ -61,12 +61,6 @@ impl Overlaps {
 
     /// Whether a change puts a table there: of the table itself, of a partition of it, or of what it lies in.
     pub(crate) fn are_made_by(&self, draft: &Draft, change: &Change) -> bool {
-        let lies_in = |table: &ObjectId| {
-            let found = draft.after.table(table).and_then(|table| above(&draft.after, table));
-            found.is_some_and(|(connection, catalog, database)| {
-                [&connection.id, &catalog.id, &database.id].contains(&&change.id)
-            })
-        };
         let has_partition = |table: &ObjectId| {
             let partitions = draft.partitions.get(table).into_iter().flatten();
             partitions.into_iter().any(|partition| partition.id == change.id)
@@ -74,7 +68,7 @@ impl Overlaps {
         self.0.iter().any(|table| match change.kind {
             Kind::Table => *table == change.id,
             Kind::Partition => has_partition(table),
-            Kind::Database | Kind::Catalog | Kind::Connection => lies_in(table),
+            Kind::Database | Kind::Catalog | Kind::Connection => lies_in(&draft.after, table, &change.id),
             _ => false,
         })
     }
@@ -101,7 +95,14 @@ pub(crate) async fn is_closed(
     Ok(taken.is_closed_to((governor, caller), &place, &path.table.id))
 }
 
-fn manages_policies(governor: &Governor, caller: &Caller) -> bool {
+/// Whether a database, catalog or connection is what a table lies in.
+pub(super) fn lies_in(snapshot: &Snapshot, table: &ObjectId, container: &ObjectId) -> bool {
+    let found = snapshot.table(table).and_then(|table| above(snapshot, table));
+    found
+        .is_some_and(|(connection, catalog, database)| [&connection.id, &catalog.id, &database.id].contains(&container))
+}
+
+pub(super) fn manages_policies(governor: &Governor, caller: &Caller) -> bool {
     let store = ObjectRef::policy_store();
     governor
         .decide(caller, &request_context(caller), Action::ManagePolicy, &store)
@@ -199,14 +200,14 @@ impl Taken {
 
 /// Places as text: `s3:/bucket/a/b/`, `file:/data/a/b/`. One is above another if it begins it.
 #[derive(Default)]
-struct Places {
+pub(super) struct Places {
     /// Of local roots, as they are written: links are followed once.
     canonical: HashMap<String, String>,
 }
 
 impl Places {
     /// `None`: its rows lie in no files, or nobody can read them.
-    fn of_table(&mut self, snapshot: &Snapshot, table: &Stored<Table>) -> Option<String> {
+    pub(super) fn of_table(&mut self, snapshot: &Snapshot, table: &Stored<Table>) -> Option<String> {
         table.body.format?;
         let (connection, _, database) = above(snapshot, table)?;
         let location = table.body.location.as_deref().unwrap_or_default();

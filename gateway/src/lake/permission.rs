@@ -32,6 +32,7 @@ use super::{
     handout::{Handout, own_roles, raises_itself},
     overlap::Overlaps,
     problem::{Place, Problem, ProblemCode},
+    shed::Shed,
 };
 
 /// One question to the policies.
@@ -58,7 +59,7 @@ pub(crate) fn refused(
     (governor, caller): (&Governor, &Caller),
     draft: &Draft,
     difference: &Difference,
-    overlaps: &Overlaps,
+    (overlaps, shed): (&Overlaps, &Shed),
 ) -> Vec<(Change, Problem)> {
     let request = request_context(caller);
     let governor = &Governor::new(draft.before_with_new_tags(), Arc::clone(governor.policies()));
@@ -92,6 +93,13 @@ pub(crate) fn refused(
             refuse(
                 message,
                 "choose another location, or ask somebody who manages policies",
+                &place,
+            );
+        } else if shed.are_made_by(draft, change) {
+            let message = "rows, cells or columns of a table would come out from under what governs them for you";
+            refuse(
+                message,
+                "ask somebody who manages policies, or who sees all of it",
                 &place,
             );
         } else if grants_itself(draft, change, caller) {

@@ -68,8 +68,10 @@ impl Inspector for SourceInspector {
         let location =
             files::resolve_location(&connection, database_location, location).map_err(|error| public(&error))?;
         let format = match table.format {
+            Some(TableFormat::Avro) => Format::Avro,
             Some(TableFormat::Csv) => Format::Csv,
             Some(TableFormat::Ndjson) => Format::Ndjson,
+            Some(TableFormat::Orc) => Format::Orc,
             Some(TableFormat::Parquet) | None => Format::Parquet,
         };
         let options =

@@ -19,7 +19,7 @@ use lakegate_query::entities::ObjectRef;
 use super::{Desk, IfMatch, desk::missing};
 use crate::{
     error::{ApiError, Result},
-    lake::{entry::partition_name, overlap},
+    lake::{entry::partition_name, overlap, shed},
 };
 
 impl Desk {
@@ -82,6 +82,11 @@ impl Desk {
         let found = stored.iter().find(|partition| partition.name == name);
         let found = found.ok_or_else(|| missing(Kind::Partition, &format!("{table}/{name}")))?;
         if_match.check(&format!("partition `{table}/{name}`"), found.version)?;
+        let location = &found.body.location;
+        if overlap::is_absolute(location) && shed::is_kept((self.governor(), self.caller()), &path.table) {
+            let files = format!("location:{location}");
+            return Err(self.denied(Action::ManagePolicy.name(), &files).await);
+        }
         let mut event = self.change_event("delete", &format!("{}:{table}/{name}", Kind::Partition));
         event.resource_id = Some(found.id.to_string());
         self.commit_delete(Delete::of(found.as_ref()), event).await

@@ -11,7 +11,7 @@ connections:
   local:  {connector: files, options: {root: "DIRECTORY"}}
   crm:    {connector: postgres, options: {host: 127.0.0.1, port: 5432, database: crm, tls: verify-full, ca: "file://ca.pem"},
            credential: {user: "env://CRM_USER", password: "env://CRM_PASSWORD"}}
-  shop:   {connector: dynamodb, options: {region: eu-central-1, endpoint: "http://127.0.0.1:8000"}}
+  shop:   {connector: mongodb, options: {host: "127.0.0.1"}}
 catalogs:
   lake: {connection: store, default: true}
   crm:  {connection: crm, discover: true}
@@ -85,7 +85,7 @@ async fn what_is_not_there_yet_is_refused_by_name() {
     assert_eq!(
         found,
         [
-            "NOT_SUPPORTED connector `dynamodb` is not supported in this version",
+            "NOT_SUPPORTED connector `mongodb` is not supported in this version",
             "NOT_SUPPORTED `kind` `sigv4` is not supported in this version",
             "NOT_SUPPORTED an access key for SigV4 is not supported in this version",
         ],
@@ -94,7 +94,7 @@ async fn what_is_not_there_yet_is_refused_by_name() {
     let line = |needle: &str| text.lines().position(|line| line.contains(needle)).unwrap() + 1;
     let lines: Vec<usize> = error.problems.iter().map(|problem| problem.place.line).collect();
     let sigv4 = line("ana-sigv4");
-    assert_eq!(lines, [line("dynamodb"), sigv4, sigv4]);
+    assert_eq!(lines, [line("mongodb"), sigv4, sigv4]);
     assert_eq!(
         fixture.snapshot().await.connections.len(),
         0,

@@ -34,8 +34,8 @@ impl<'a> Closure<'a> {
         }
     }
 
-    pub(crate) fn entities(&self) -> Vec<Entity> {
-        self.found.values().cloned().collect()
+    pub(crate) fn entities(self) -> Vec<Entity> {
+        self.found.into_values().collect()
     }
 
     fn add(&mut self, entity: Entity) {
@@ -209,9 +209,11 @@ impl<'a> Closure<'a> {
         let Some(database) = &table.parent else { return Ok(()) };
         self.database(database)?;
         let kind = match (&table.body.format, &table.body.remote) {
-            (Some(TableFormat::Parquet), _) => "parquet",
+            (Some(TableFormat::Avro), _) => "avro",
             (Some(TableFormat::Csv), _) => "csv",
             (Some(TableFormat::Ndjson), _) => "ndjson",
+            (Some(TableFormat::Orc), _) => "orc",
+            (Some(TableFormat::Parquet), _) => "parquet",
             (None, _) => "remote",
         };
         let tags = self.snapshot.effective_tags_of_table(&table.id);
@@ -292,6 +294,9 @@ impl<'a> Closure<'a> {
 
     /// A column of a table or view whose entity is there.
     pub(crate) fn column(&mut self, relation: &EntityUid, column: &Column) -> Gathered {
+        if self.has("Column", &column.id) {
+            return Ok(());
+        }
         let tags = self.snapshot.effective_tags_of_column(&column.id);
         self.add(resource::column(
             column.id.as_str(),

@@ -24,6 +24,7 @@ use lakegate_connectors::{
     connection::Connection,
     connector::{Connector, PlanRequest},
     error::{ConnectorError, ConnectorErrorKind},
+    held::Held,
     predicate::Predicate,
     read_stats::ReadCounters,
     scan::{ColumnId, ColumnRef, Guard, OutputColumn, OutputValue, ScanSpec},
@@ -214,6 +215,8 @@ pub struct ConnectorScanExec {
     scan: ConnectorScan,
     read: SchemaRef,
     splits: Vec<Split>,
+    /// What several splits hold together.
+    held: Option<Arc<Held>>,
     partitions: usize,
     properties: Arc<PlanProperties>,
 }
@@ -222,6 +225,7 @@ impl ConnectorScanExec {
     fn new(scan: ConnectorScan, read: SchemaRef, splits: Vec<Split>) -> Self {
         let concurrency = scan.connector.spec().max_concurrency;
         let partitions = scan.target_partitions.min(splits.len()).min(concurrency).max(1);
+        let held = Held::by(&splits, &scan.connector, &scan.call(TraceParent::default()));
         let schema = if scan.columns.is_empty() {
             Arc::new(Schema::empty())
         } else {
@@ -237,13 +241,14 @@ impl ConnectorScanExec {
             scan,
             read,
             splits,
+            held,
             partitions,
             properties: Arc::new(properties),
         }
     }
 
     fn open(&self, split: &Split) -> impl Stream<Item = EngineResult<RecordBatch>> + Send + use<> {
-        let scan = self.scan.clone();
+        let (scan, held) = (self.scan.clone(), self.held.clone());
         let statement = split.statement.clone().unwrap_or_default();
         let request = ReadRequest {
             split: split.handle.clone(),
@@ -265,6 +270,8 @@ impl ConnectorScanExec {
         );
         let (schema, bare) = (self.schema(), self.scan.columns.is_empty());
         stream::once(opening).try_flatten().map(move |batch| {
+            // As long as this is read.
+            let _ = &held;
             let batch = batch.map_err(DataFusionError::from)?;
             if !conforms(&batch.schema(), &read) {
                 return Err(protocol("a batch does not have the negotiated schema").into());

@@ -216,9 +216,9 @@ impl<'a> Relation<'a> {
     }
 }
 
-/// A text file without names is read by position.
+/// A text file without names is read by position, and so is ORC.
 fn places(table: &Stored<Table>) -> BTreeMap<ObjectId, (Option<String>, Option<usize>)> {
-    let positional = table.body.format == Some(TableFormat::Csv);
+    let positional = matches!(table.body.format, Some(TableFormat::Csv | TableFormat::Orc));
     let columns = table.body.columns.iter().enumerate();
     columns
         .map(|(at, column)| {

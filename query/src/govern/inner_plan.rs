@@ -22,6 +22,7 @@ use lakegate_connectors::predicate::Predicate;
 
 use super::{
     policy_filter::{Mark, PolicyFilterExec},
+    quick::quick,
     row_filter::binary,
     scope::{Scope, VisibleColumn},
     source_predicate::expression,
@@ -66,11 +67,11 @@ impl InnerPlan<'_> {
             .scope
             .predicate
             .as_ref()
-            .map(|predicate| physical(predicate, &input))
+            .map(|predicate| quick(physical(predicate, &input)?, &input))
             .transpose()?;
         let user = self
             .user(&input)?
-            .map(|condition| physical(&condition, &input))
+            .map(|condition| quick(physical(&condition, &input)?, &input))
             .transpose()?;
         let batch_size = session.config().batch_size();
         let filter = Arc::new(PolicyFilterExec::new(

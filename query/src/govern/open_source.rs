@@ -12,12 +12,13 @@ use datafusion::{
 };
 use lakegate_connectors::{
     error::ConnectorError,
-    files::{self, AbsentPolicyColumns, FileList, FileScan, FileTable, Format, MetadataCache, PolicyRead},
+    files::{self, AbsentPolicyColumns, FileList, FileScan, FileTable, MetadataCache, PolicyRead},
     predicate::Predicate,
     scan::ColumnRef,
 };
 
 use super::{
+    figure::Figure,
     inner_plan::physical,
     row_filter::{all, binary, relaxed},
     scan_meter::QueryScanMeter,
@@ -45,6 +46,21 @@ pub(super) struct SourceRequest {
     pub(super) runtime: Arc<RuntimeEnv>,
 }
 
+/// The scan of a source.
+pub(super) struct Opened {
+    pub(super) plan: Arc<dyn ExecutionPlan>,
+    /// Of the whole relation.
+    pub(super) figure: Figure,
+}
+
+impl Opened {
+    /// `rows` of the whole relation, roughly, if anything is known.
+    fn new(plan: Arc<dyn ExecutionPlan>, rows: Option<u64>) -> Self {
+        let figure = Figure::of(rows);
+        Self { plan, figure }
+    }
+}
+
 /// The files of a table, as listed for this query.
 struct Files<'a> {
     table: &'a FileTable,
@@ -54,18 +70,19 @@ struct Files<'a> {
 
 impl GovernedTable {
     /// The scan of the needed raw columns.
-    pub(super) async fn open(&self, request: SourceRequest) -> Result<Arc<dyn ExecutionPlan>> {
+    pub(super) async fn open(&self, request: SourceRequest) -> Result<Opened> {
         let meter = &self.cx.meter;
         if self.hides() {
             meter.set_restricted();
         }
         match &self.source {
-            TableSource::View(body) => body.plan(&request.needed).await,
+            // Of a body not even the sizes of what it reads are told.
+            TableSource::View(body) => Ok(Opened::new(body.plan(&request.needed).await?, None)),
             TableSource::Memory { schema, batches } => {
                 let parts = std::slice::from_ref(batches);
                 let scan = MemorySourceConfig::try_new_exec(parts, Arc::clone(schema), Some(request.needed))
                     .map_err(QueryError::internal)?;
-                Ok(scan)
+                Ok(Opened::new(scan, None))
             }
             TableSource::Files { table, files, cache } => {
                 self.files(
@@ -102,19 +119,19 @@ impl GovernedTable {
                     target_partitions: request.target_partitions,
                     batch_size: request.batch_size,
                 };
-                plan_scan(request).await
+                Ok(Opened::new(plan_scan(request).await?, spec.statistics.rows))
             }
         }
     }
 
-    async fn files(&self, files: &Files<'_>, request: SourceRequest) -> Result<Arc<dyn ExecutionPlan>> {
+    async fn files(&self, files: &Files<'_>, request: SourceRequest) -> Result<Opened> {
         let table = files.table;
         let store_url = files::store_url(&table.connection).map_err(source)?;
         let policy = pruning(&self.scope.guard, table, &self.raw)?;
         // INVARIANT: the policy prunes alone first; what it leaves is what rule 6 and the shown figures are about.
         let visible = pruned(table, files.listed, policy.as_ref());
+        let store = request.runtime.object_store(&store_url).map_err(QueryError::internal)?;
         if !self.scope.policy_columns.is_empty() && table.absent == AbsentPolicyColumns::Deny {
-            let store = request.runtime.object_store(&store_url).map_err(QueryError::internal)?;
             let names: Vec<String> = self.names(&self.scope.policy_columns);
             let absent = files::check_policy_columns(table, &visible, &names, &store, files.cache)
                 .await
@@ -131,6 +148,7 @@ impl GovernedTable {
         self.cx
             .meter
             .add_governed(self.governed_bytes(&request, files, &visible, policy.as_ref()).await?);
+        let rows = files::estimated_rows(table, &visible, &store, files.cache).await;
         let user = pruning(&all(request.filters), table, &self.raw)?;
         let left = pruned(table, &visible, user.as_ref());
         let both: Vec<_> = policy.into_iter().chain(user).collect();
@@ -151,7 +169,7 @@ impl GovernedTable {
             cache: Arc::clone(files.cache),
             store_url,
         };
-        files::scan(scan).map_err(source)
+        Ok(Opened::new(files::scan(scan).map_err(source)?, rows))
     }
 
     /// What projection and the policy's pruning leave. Exact where the figure is what the caller will be shown for this table;
@@ -217,7 +235,7 @@ pub fn prune_declared(governed: &GovernedTable, table: &FileTable) -> Result<Fil
 
 /// The part of a condition that may skip data: over columns that come in their declared type and are no floats.
 fn pruning(condition: &Predicate, table: &FileTable, raw: &SchemaRef) -> Result<Option<Arc<dyn PhysicalExpr>>> {
-    let text = matches!(table.format, Format::Csv | Format::Ndjson);
+    let text = table.format.is_text();
     let usable = |column: &ColumnRef| {
         let name = column.column.as_str();
         let partition = table.partition_columns.iter().any(|field| field.name() == name);

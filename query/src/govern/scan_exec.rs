@@ -9,7 +9,7 @@ use datafusion::{
         array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions},
         datatypes::{DataType, SchemaRef},
     },
-    common::tree_node::TreeNodeRecursion,
+    common::{Statistics, tree_node::TreeNodeRecursion},
     config::ConfigOptions,
     error::{DataFusionError, Result},
     execution::{SendableRecordBatchStream, TaskContext},
@@ -20,13 +20,14 @@ use datafusion::{
         execution_plan::{Boundedness, EmissionType, SchedulingType, reset_plan_states},
         filter_pushdown::{ChildPushdownResult, FilterPushdownPhase, FilterPushdownPropagation},
         metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet},
+        statistics::StatisticsArgs,
         stream::RecordBatchStreamAdapter,
     },
 };
 use futures::StreamExt;
 use lakegate_catalog::name::TableName;
 
-use super::{failure::sanitised, policy_filter::Mark};
+use super::{failure::sanitised, figure::Figure, policy_filter::Mark};
 use crate::context::QueryContext;
 
 /// Whose scan it is, and what of it may be shown.
@@ -40,6 +41,8 @@ pub(super) struct Seen {
     pub(super) partitions: usize,
     /// Rows or cells are hidden.
     pub(super) restricted: bool,
+    /// What the planner may know of the size.
+    pub(super) figure: Figure,
 }
 
 /// The barrier around one governed scan.
@@ -183,6 +186,14 @@ impl ExecutionPlan for GovernedScanExec {
             Ok(batch)
         });
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, ended_by_error(batches))))
+    }
+
+    fn statistics_from_inputs(&self, _: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
+        let figure = match args.partition() {
+            None => self.seen.figure,
+            Some(_) => Figure::default(),
+        };
+        Ok(figure.statistics(&self.schema()))
     }
 
     fn metrics(&self) -> Option<MetricsSet> {

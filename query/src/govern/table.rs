@@ -196,7 +196,7 @@ impl GovernedTable {
             runtime: Arc::clone(session.runtime_env()),
         };
         let source = self.open(request).await?;
-        let inner = plan.over(source, session).map_err(QueryError::internal)?;
+        let inner = plan.over(source.plan, session).map_err(QueryError::internal)?;
         let shown = filters.iter().map(|filter| unqualified(filter).to_string()).collect();
         let seen = Seen {
             cx: Arc::clone(&self.cx),
@@ -204,6 +204,7 @@ impl GovernedTable {
             filters: shown,
             partitions: if self.hides() { partitions } else { 1 },
             restricted: self.scope.restricted,
+            figure: source.figure.asked(!accepted.is_empty(), limit),
         };
         Ok(Arc::new(GovernedScanExec::new(seen, mark, schema, inner)))
     }

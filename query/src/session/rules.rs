@@ -18,8 +18,11 @@ use super::{
 /// `FilterPushdown` finds the columns of a condition by name in the child's schema and takes the first: over a join of two
 /// tables with columns of one name, the condition of one of them is moved to the other (family of datafusion#25259). It
 /// would gain nothing: the optimizer of logical plans has moved all conditions before, and governed scans take none of it.
+///
+/// `aggregate_statistics` answers counts, minima and maxima from exact figures. A governed scan has none; without the rule
+/// nothing else can pass for one either.
 // sorted: start
-const REFUSED_PHYSICAL: &[&str] = &["FilterPushdown", "FilterPushdown(Post)"];
+const REFUSED_PHYSICAL: &[&str] = &["FilterPushdown", "FilterPushdown(Post)", "aggregate_statistics"];
 // sorted: end
 
 /// Gives a session its rules.

@@ -53,6 +53,8 @@ pub fn file_table(lake: &Lake, directory: &Path) -> FileTable {
     let connection = connection(directory);
     let location = files::resolve_location(&connection, None, "").unwrap();
     let format = match lake.format {
+        lakegate_catalog::relation::TableFormat::Avro => Format::Avro,
+        lakegate_catalog::relation::TableFormat::Orc => Format::Orc,
         lakegate_catalog::relation::TableFormat::Parquet => Format::Parquet,
         lakegate_catalog::relation::TableFormat::Csv => Format::Csv,
         lakegate_catalog::relation::TableFormat::Ndjson => Format::Ndjson,

@@ -32,7 +32,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use self::{
     ask::Asked,
-    asker::Asker,
+    asker::{Agreed, Asker},
     lake::{Lake, VARIANTS},
 };
 pub use self::{plant::Plant, source::Source};
@@ -92,6 +92,8 @@ struct Tally {
     cases: u64,
     differ: u64,
     empty: u64,
+    /// Failed at one value here and at another there.
+    two_ways: u64,
     /// Codes of questions that failed alike.
     failed: BTreeMap<&'static str, u64>,
 }
@@ -101,6 +103,7 @@ impl Tally {
         self.cases += other.cases;
         self.differ += other.differ;
         self.empty += other.empty;
+        self.two_ways += other.two_ways;
         for (&code, count) in &other.failed {
             *self.failed.entry(code).or_default() += count;
         }
@@ -244,8 +247,19 @@ impl Trial {
                 Look::Answer
             };
             match asker.complaint(&asked, look).await {
-                Ok(outcome) => {
+                Ok(Agreed {
+                    seen: outcome,
+                    two_ways,
+                }) => {
                     tally.cases += 1;
+                    if two_ways {
+                        // Listed as a residual, and to be looked at.
+                        tally.two_ways += 1;
+                        println!(
+                            "fuzz-governance: fails in two ways, lake {}: {}",
+                            lake.number, asked.sql
+                        );
+                    }
                     if let Some((code, _)) = outcome.failure {
                         *tally.failed.entry(code).or_default() += 1;
                         if code == "INTERNAL_ERROR" {

@@ -7,6 +7,14 @@ use lakegate_query::{context::Caller, service::SubmitRequest};
 
 use crate::world::World;
 
+/// Codes of what fails at the value of a row.
+const OF_A_VALUE: [&str; 4] = [
+    "DIVISION_BY_ZERO",
+    "INVALID_CAST_ARGUMENT",
+    "INVALID_FUNCTION_ARGUMENT",
+    "NUMERIC_VALUE_OUT_OF_RANGE",
+];
+
 /// Everything that a caller can tell two databases apart by, through the query service.
 #[derive(Clone, PartialEq)]
 pub struct Seen {
@@ -14,8 +22,10 @@ pub struct Seen {
     pub rows: Option<(String, Vec<String>)>,
     /// Code and text, if it failed.
     pub failure: Option<(&'static str, String)>,
-    /// State, statement, rows, failure and figures of the stored record, as its submitter is shown it.
+    /// State, statement, rows and figures of the stored record, as its submitter is shown it.
     pub history: String,
+    /// The failure in the stored record.
+    pub recorded: String,
     /// The answer of EXPLAIN.
     pub plan: String,
     /// The query, for the operator's side; not compared.
@@ -57,6 +67,7 @@ impl Seen {
             rows: None,
             failure: None,
             history: String::new(),
+            recorded: String::new(),
             plan: String::new(),
             id: Id::default(),
         };
@@ -78,6 +89,8 @@ impl Seen {
         }
         if let Some(id) = &seen.id.0 {
             let record = world.queries.find(caller, id).await.expect("own queries are visible");
+            let failure = record.failure.as_ref();
+            seen.recorded = format!("{:?}", failure.map(|failure| (&failure.code, &failure.message)));
             seen.history = history(record);
         }
         if look == Look::AnswerAndPlan && question {
@@ -98,6 +111,7 @@ impl Seen {
             rename(message);
         }
         rename(&mut self.history);
+        rename(&mut self.recorded);
         rename(&mut self.plan);
     }
 
@@ -110,9 +124,26 @@ impl Seen {
         }
     }
 
+    /// Each failed at a value, and in another way: which of two values comes first is the order of rows that nobody sorted
+    /// (`docs/adr/0024-the-order-of-unsorted-rows-is-no-answer.md`).
+    pub fn failed_in_another_way(&self, other: &Self) -> bool {
+        let [one, other] = [self, other].map(|seen| seen.failure.as_ref().map(|(code, _)| *code));
+        let is_of_a_value = |code: Option<&str>| code.is_some_and(|code| OF_A_VALUE.contains(&code));
+        is_of_a_value(one) && is_of_a_value(other) && one != other
+    }
+
+    /// All but which failure it was.
+    pub fn but_for_the_failure(&self) -> Self {
+        Self {
+            failure: None,
+            recorded: String::new(),
+            ..self.clone()
+        }
+    }
+
     /// All of it as one text.
     pub fn text(&self) -> String {
-        format!("{self}\n{}\n{}", self.history, self.plan)
+        format!("{self}\n{} {}\n{}", self.history, self.recorded, self.plan)
     }
 }
 
@@ -145,13 +176,7 @@ fn history(mut record: QueryRecord) -> String {
             ..Usage::default()
         };
     }
-    let failure = record.failure.as_ref().map(|failure| (&failure.code, &failure.message));
-    format!(
-        "{} {:?} {failure:?} {:?}",
-        record.state.word(),
-        record.statement,
-        record.usage
-    )
+    format!("{} {:?} {:?}", record.state.word(), record.statement, record.usage)
 }
 
 /// What the order of rows is worth.

@@ -8,7 +8,7 @@ use lakegate_tests::{
     governance::{
         oracle::{self, Complaints, Recorded},
         probe::{self, Need, Probe},
-        seen::{Look, Seen},
+        seen::{Id, Look, Seen},
     },
     world::{Making, World},
 };
@@ -73,6 +73,35 @@ async fn canary_and_interference_see_what_dana_sees() {
     }
     let path = one.directory().join("lake").display().to_string();
     complains("O2", &oracle::canary(&one, ALL, &[&path], &CANARIES));
+}
+
+/// Two values that fail are one answer, whichever comes first; a value that fails and anything else are not.
+#[test]
+fn only_failures_of_values_stand_for_each_other() {
+    let failed = |code: &'static str| Seen {
+        rows: None,
+        failure: Some((code, String::new())),
+        history: "FAILED".to_owned(),
+        recorded: code.to_owned(),
+        plan: String::new(),
+        id: Id::default(),
+    };
+    let (cast, overflow) = (failed("INVALID_CAST_ARGUMENT"), failed("NUMERIC_VALUE_OUT_OF_RANGE"));
+    assert!(cast.failed_in_another_way(&overflow));
+    assert!(cast.but_for_the_failure() == overflow.but_for_the_failure());
+    let other = Seen {
+        history: "FAILED 7".to_owned(),
+        ..overflow.clone()
+    };
+    assert!(cast.but_for_the_failure() != other.but_for_the_failure());
+    let rows = Seen {
+        rows: Some((String::new(), Vec::new())),
+        failure: None,
+        ..cast.clone()
+    };
+    for differs in [rows, failed("TABLE_NOT_FOUND"), failed("INTERNAL_ERROR"), cast.clone()] {
+        assert!(!cast.failed_in_another_way(&differs) && !differs.failed_in_another_way(&cast));
+    }
 }
 
 /// O4: a function that is given raw values, one that is given none, one that runs too often.

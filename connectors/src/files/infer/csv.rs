@@ -25,7 +25,7 @@ pub(super) async fn infer(
             names: None,
             shapes: Vec::new(),
             header: table.options.header,
-            null: table.options.null.clone(),
+            null: table.options.null().map(str::to_owned),
         };
         let mut tokenizer = Tokenizer::new(&table.options);
         for_each_text(store, &file.object_meta, &table.options, &mut |text| {

@@ -1,4 +1,4 @@
-//! Which columns do NDJSON files have? Every key of every line; mixed types are JSON text.
+//! Which columns do NDJSON files have? Every key of every object; mixed types are JSON text.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::{
     error::{ConnectorError, Result},
     files::{
         table::{FileList, FileTableDraft},
-        text::{ambiguous, parse_line},
+        text::{Values, ambiguous, parse_line},
     },
 };
 
@@ -26,21 +26,19 @@ pub(super) async fn infer(
     let mut columns: Vec<(String, Shape)> = Vec::new();
     for file in &files.files {
         let path = file.object_meta.location.as_ref();
-        let (mut partial, mut number): (Vec<u8>, u64) = (Vec::new(), 0);
+        let mut values = Values::new(path);
         for_each_text(store, &file.object_meta, &table.options, &mut |text| {
-            partial.extend_from_slice(text.unwrap_or(b"\n"));
-            let end = partial.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-            let rest = partial.split_off(end);
-            for line in partial.split(|byte| *byte == b'\n') {
-                number += 1;
-                observe(line, &mut columns).map_err(|error| {
+            let mut observed = |value: &[u8], line: u64| {
+                observe(value, &mut columns).map_err(|error| {
                     ConnectorError::corrupt_file(path)
-                        .with_detail(format!("line {number} is no JSON object"))
+                        .with_detail(format!("line {line} is no JSON object"))
                         .with_source(error)
-                })?;
+                })
+            };
+            match text {
+                Some(text) => values.push(text, &mut observed)?,
+                None => values.finish(&mut observed)?,
             }
-            number -= 1;
-            partial = rest;
             Ok(true)
         })
         .await?;

@@ -1,4 +1,4 @@
-//! Which columns do Parquet files have? From the footers of all of them, types widened where that loses nothing.
+//! Which columns do files have that declare them? From the headers and footers of all of them, types widened where that loses nothing.
 
 use std::sync::Arc;
 
@@ -10,9 +10,11 @@ use parquet::{arrow::parquet_to_arrow_schema, basic::Type as Physical, file::met
 use crate::{
     error::{ConnectorError, ConnectorErrorKind, Result},
     files::{
+        avro,
         footer::MetadataCache,
         location::store_url,
-        table::{FileList, FileTableDraft},
+        orc,
+        table::{FileList, FileTableDraft, Format},
         text::ambiguous,
     },
 };
@@ -30,10 +32,18 @@ pub(super) async fn infer(
         .map(|file| {
             let store_id = &store_id;
             async move {
-                let footer = cache.footer(store_id.as_str(), store, &file.object_meta).await?;
-                let path = file.object_meta.location.to_string();
-                let fields = fields(&footer.metadata).map_err(|error| error.with_file(path.as_str()))?;
-                Ok::<_, ConnectorError>((path, fields))
+                let meta = &file.object_meta;
+                let path = meta.location.to_string();
+                let found = match table.format {
+                    Format::Avro => declared(avro::columns(store, meta).await?),
+                    Format::Orc => declared(orc::columns(store, meta).await?),
+                    _ => {
+                        let footer = cache.footer(store_id.as_str(), store, meta).await?;
+                        fields(&footer.metadata)
+                    }
+                };
+                let found = found.map_err(|error| error.with_file(path.as_str()))?;
+                Ok::<_, ConnectorError>((path, found))
             }
         })
         .buffered(CONCURRENCY)
@@ -65,7 +75,22 @@ pub(super) async fn infer(
     Ok(columns)
 }
 
-/// Columns of one file under lower-case names.
+/// Columns of a file that says their types itself, under lower-case names.
+fn declared(columns: Vec<(String, DataType)>) -> Result<Vec<Field>> {
+    let mut fields: Vec<Field> = Vec::new();
+    for (position, (name, data_type)) in columns.iter().enumerate() {
+        let lower = name.to_lowercase();
+        let before = columns.iter().take(position);
+        if let Some((other, _)) = before.into_iter().find(|(other, _)| other.to_lowercase() == lower) {
+            return Err(ambiguous(other, name));
+        }
+        let data_type = normal(data_type, name)?;
+        fields.push(Field::new(lower, data_type, true));
+    }
+    Ok(fields)
+}
+
+/// Columns of one file of Parquet under lower-case names.
 fn fields(metadata: &ParquetMetaData) -> Result<Vec<Field>> {
     let descriptor = metadata.file_metadata().schema_descr();
     let schema = parquet_to_arrow_schema(descriptor, metadata.file_metadata().key_value_metadata())
@@ -118,7 +143,7 @@ fn normal(data_type: &DataType, column: &str) -> Result<DataType> {
             DataType::Decimal128(*precision, *scale)
         }
         DataType::Interval(_) | DataType::Duration(_) | DataType::Union(..) | DataType::RunEndEncoded(..) => {
-            return Err(ConnectorError::unsupported("a column type of a Parquet file")
+            return Err(ConnectorError::unsupported("a column type of a file")
                 .with_detail(format!("column `{column}` is `{data_type}`")));
         }
         DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {

@@ -131,7 +131,8 @@ impl Adapter {
     }
 }
 
-fn refusal(declared: &Field, physical: &DataType, restricted: bool) -> Option<String> {
+/// Why a column cannot be read as it is declared.
+pub(crate) fn refusal(declared: &Field, physical: &DataType, restricted: bool) -> Option<String> {
     let read = if restricted { holds } else { readable };
     if read(physical, declared.data_type()) {
         return None;

@@ -37,11 +37,12 @@ impl Place {
     /// Text of a file that does not vouch for it is looked at before anything else does.
     fn proven(&self, batch: RecordBatch) -> Result<RecordBatch> {
         let doubtful = self.state.doubtful.lock().unwrap_or_else(PoisonError::into_inner);
-        if doubtful.contains(&self.meta.location) {
-            drop(doubtful);
-            return proven(batch, self.file());
+        let doubt = doubtful.get(&self.meta.location).copied();
+        drop(doubtful);
+        match doubt {
+            Some(doubt) => proven(batch, doubt, self.file()),
+            None => Ok(batch),
         }
-        Ok(batch)
     }
 
     fn note_error(&self, error: &DataFusionError) {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use arrow::{
-    array::{ArrayRef, AsArray, RecordBatch},
+    array::{Array, ArrayRef, AsArray, BinaryArray, RecordBatch},
     datatypes::{DataType, Schema},
 };
 use datafusion::common::Result;
@@ -15,19 +15,19 @@ use parquet::{
 
 use crate::error::{ConnectorError, ConnectorErrorKind};
 
-/// Names of the wanted columns that are text, which is carried as views, in lower case.
+/// Names of the wanted columns that are or hold text, in lower case.
 pub(super) fn texts(schema: &Schema, projected: Option<Vec<usize>>) -> BTreeSet<String> {
     let fields = schema.fields().iter().enumerate();
     let wanted = |at: &usize| projected.as_ref().is_none_or(|projected| projected.contains(at));
     fields
-        .filter(|(at, field)| wanted(at) && *field.data_type() == DataType::Utf8View)
+        .filter(|(at, field)| wanted(at) && (*field.data_type() == DataType::Utf8View || field.data_type().is_nested()))
         .map(|(_, field)| field.name().to_lowercase())
         .collect()
 }
 
 /// How sure it is that what a file holds for some texts of the table is text.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) enum Doubt {
+pub(in crate::files) enum Doubt {
     /// The decoder sees to it.
     None,
     /// The file calls it text of some kind (JSON).
@@ -37,17 +37,23 @@ pub(super) enum Doubt {
 }
 
 /// The greatest doubt about any of the columns with these names, in lower case.
+///
+/// Bytes within structs, lists and maps are bytes to the decoder too, and become text by a cast that looks at them; only what
+/// the file calls JSON is text at once.
 pub(super) fn doubt(metadata: &ParquetMetaData, texts: &BTreeSet<String>) -> Doubt {
     let columns = metadata.file_metadata().schema_descr().columns().iter();
-    let columns = columns.filter(|column| match column.path().parts() {
-        [name] => texts.contains(&name.to_lowercase()),
-        _ => false,
-    });
-    let of = columns.map(|column| match (column.physical_type(), column.converted_type()) {
-        (PhysicalType::BYTE_ARRAY, ConvertedType::UTF8) => Doubt::None,
-        (PhysicalType::BYTE_ARRAY, ConvertedType::JSON) => Doubt::Unchecked,
-        (PhysicalType::BYTE_ARRAY, _) => Doubt::Bytes,
-        _ => Doubt::None,
+    let of = columns.filter_map(|column| {
+        let path = column.path().parts();
+        let root = path.first()?.to_lowercase();
+        if !texts.contains(&root) || column.physical_type() != PhysicalType::BYTE_ARRAY {
+            return None;
+        }
+        Some(match column.converted_type() {
+            ConvertedType::UTF8 => Doubt::None,
+            ConvertedType::JSON => Doubt::Unchecked,
+            _ if path.len() == 1 => Doubt::Bytes,
+            _ => Doubt::None,
+        })
     });
     of.max().unwrap_or(Doubt::None)
 }
@@ -66,10 +72,15 @@ pub(super) fn refused(file: &str) -> ConnectorError {
 /// The batch, if all its texts are UTF-8.
 ///
 /// # Errors
-/// `VALUE_MISMATCH`, with the file's name.
-pub(super) fn proven(batch: RecordBatch, file: &str) -> Result<RecordBatch> {
-    if batch.columns().iter().all(is_utf8) {
+/// `VALUE_MISMATCH` for bytes that the table calls text, `CORRUPT_FILE` for what the file itself calls text: a file that does not
+/// keep to its format is refused to everybody, as the decoder refuses broken UTF-8. With the file's name.
+pub(super) fn proven(batch: RecordBatch, doubt: Doubt, file: &str) -> Result<RecordBatch> {
+    if batch.columns().iter().all(|column| is_utf8(column)) {
         return Ok(batch);
+    }
+    if doubt == Doubt::Unchecked {
+        let error = ConnectorError::corrupt_file(file);
+        return Err(error.with_detail("a text that is called JSON is no UTF-8").into());
     }
     let error = ConnectorError::new(
         ConnectorErrorKind::SourceFailed,
@@ -82,11 +93,23 @@ pub(super) fn proven(batch: RecordBatch, file: &str) -> Result<RecordBatch> {
         .into())
 }
 
-fn is_utf8(column: &ArrayRef) -> bool {
-    if *column.data_type() != DataType::Utf8View {
-        return true;
+/// Looks at texts as bytes: a text that is none must not be looked at as one.
+fn is_utf8(column: &dyn Array) -> bool {
+    let all = |children: &[ArrayRef]| children.iter().all(|child| is_utf8(child));
+    match column.data_type() {
+        DataType::Utf8View => {
+            let bytes = column.as_string_view().clone().to_binary_view();
+            bytes.iter().flatten().all(|bytes| str::from_utf8(bytes).is_ok())
+        }
+        DataType::Utf8 => {
+            let bytes = BinaryArray::from(column.as_string::<i32>().clone());
+            bytes.iter().flatten().all(|bytes| str::from_utf8(bytes).is_ok())
+        }
+        DataType::Struct(_) => all(column.as_struct().columns()),
+        DataType::List(_) => is_utf8(column.as_list::<i32>().values()),
+        DataType::LargeList(_) => is_utf8(column.as_list::<i64>().values()),
+        DataType::FixedSizeList(..) => is_utf8(column.as_fixed_size_list().values()),
+        DataType::Map(..) => all(column.as_map().entries().columns()),
+        _ => true,
     }
-    // As bytes: a text that is none must not be looked at as one.
-    let bytes = column.as_string_view().clone().to_binary_view();
-    bytes.iter().flatten().all(|bytes| str::from_utf8(bytes).is_ok())
 }

@@ -111,7 +111,7 @@ impl Reader {
         }
         if doubt > Doubt::None {
             let mut doubtful = self.state.doubtful.lock().unwrap_or_else(PoisonError::into_inner);
-            doubtful.insert(self.meta.location.clone());
+            doubtful.insert(self.meta.location.clone(), doubt);
         }
         Ok(())
     }

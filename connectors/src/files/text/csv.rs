@@ -10,9 +10,10 @@ use arrow::array::RecordBatch;
 use super::{
     Decoder, Wanted,
     rows::Rows,
+    serde::Meaning,
     tokenizer::{Record, Tokenizer, bad, header_names},
 };
-use crate::error::Result;
+use crate::{error::Result, files::table::CsvSerde};
 
 /// Reads the wanted columns of a CSV file.
 pub(super) struct CsvDecoder {
@@ -24,6 +25,8 @@ struct Sink {
     wanted: Wanted,
     rows: Rows,
     file: String,
+    /// Of each wanted column.
+    meanings: Vec<Meaning>,
     /// Known after the header.
     layout: Option<Layout>,
 }
@@ -39,10 +42,12 @@ impl CsvDecoder {
     pub(super) fn new(wanted: Wanted, file: String) -> Self {
         let tokenizer = Tokenizer::new(&wanted.table.options);
         let rows = Rows::new(Arc::clone(&wanted.schema), wanted.batch_size);
+        let meanings = meanings(&wanted);
         let mut sink = Sink {
             wanted,
             rows,
             file,
+            meanings,
             layout: None,
         };
         if !sink.wanted.table.options.header {
@@ -70,8 +75,8 @@ impl Decoder for CsvDecoder {
         sink.rows.flush()
     }
 
-    fn take(&mut self) -> Option<RecordBatch> {
-        self.sink.rows.take()
+    fn take(&mut self) -> Result<Option<RecordBatch>> {
+        Ok(self.sink.rows.take())
     }
 }
 
@@ -100,10 +105,12 @@ impl Sink {
             self.layout = Some(self.layout(&header_names(record)?));
             return Ok(());
         };
-        if record.is_blank() && layout.width != 1 {
+        let serde = self.wanted.table.options.serde;
+        if record.is_blank() && layout.width != 1 && serde == CsvSerde::None {
             return Ok(());
         }
-        if record.len() > layout.width {
+        // Hive's readers leave out what stands behind the last column.
+        if record.len() > layout.width && serde == CsvSerde::None {
             // Governance §3 rule 6: what cannot be taken apart is not there for a policy.
             return if self.wanted.table.restricted {
                 Ok(())
@@ -115,11 +122,23 @@ impl Sink {
         if !layout.policy.iter().all(present) {
             return Ok(());
         }
-        let null = self.wanted.table.options.null.as_deref();
+        let null = self.wanted.table.options.null();
         for (column, position) in layout.columns.iter().enumerate() {
             let value = position.and_then(|position| record.value(position, null));
-            self.rows.cell(column, value);
+            let meant = value.and_then(|value| self.meanings.get(column)?.text(value));
+            self.rows.cell(column, meant.as_deref());
         }
         self.rows.end_row()
     }
+}
+
+fn meanings(wanted: &Wanted) -> Vec<Meaning> {
+    let declared = |name: &str| wanted.table.declared.field_with_name(name).ok();
+    let fields = wanted.schema.fields().iter();
+    fields
+        .map(|field| {
+            let field = declared(field.name()).unwrap_or(field);
+            Meaning::new(&wanted.table.options, field.data_type())
+        })
+        .collect()
 }

@@ -1,6 +1,6 @@
-//! What rows do lines of JSON hold? One object per line; numbers keep their digits, nested values their JSON.
+//! What rows do JSON objects hold, one per line or elements of an array? Numbers keep their digits, nested values their JSON.
 //!
-//! A line that is no object is an error, or invisible where a policy restricts the caller: it has no value for the policy.
+//! A value that is no object is an error, or invisible where a policy restricts the caller: it has no value for the policy.
 
 use std::{fmt, sync::Arc};
 
@@ -11,11 +11,8 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::{Decoder, Wanted, rows::Rows};
-use crate::error::{ConnectorError, ConnectorErrorKind, Result};
-
-/// Longest line.
-const MAX_LINE: usize = 64 << 20;
+use super::{Decoder, Wanted, rows::Rows, values::Values};
+use crate::error::{ConnectorError, Result};
 
 /// Members of one object, in order; of repeated keys the last one counts.
 pub(crate) type Members<'a> = Vec<(String, &'a RawValue)>;
@@ -57,37 +54,37 @@ fn member<'a>(members: &Members<'a>, name: &str) -> Option<&'a RawValue> {
         .map(|(_, value)| *value)
 }
 
-/// Reads the wanted columns of an NDJSON file.
+/// Reads the wanted columns of a file of JSON objects.
 pub(super) struct NdjsonDecoder {
+    values: Values,
+    sink: Sink,
+}
+
+struct Sink {
     wanted: Wanted,
     rows: Rows,
     file: String,
-    /// A line that has not ended yet.
-    partial: Vec<u8>,
-    line: u64,
 }
 
 impl NdjsonDecoder {
     pub(super) fn new(wanted: Wanted, file: String) -> Self {
         let rows = Rows::new(Arc::clone(&wanted.schema), wanted.batch_size);
         Self {
-            wanted,
-            rows,
-            file,
-            partial: Vec::new(),
-            line: 0,
+            values: Values::new(&file),
+            sink: Sink { wanted, rows, file },
         }
     }
+}
 
-    fn line(&mut self, line: &[u8]) -> Result<()> {
-        self.line += 1;
-        let (file, number) = (&self.file, self.line);
+impl Sink {
+    fn value(&mut self, text: &[u8], line: u64) -> Result<()> {
+        let file = &self.file;
         let bad = |error: serde_json::Error| {
             ConnectorError::corrupt_file(file.as_str())
-                .with_detail(format!("line {number} is no JSON object"))
+                .with_detail(format!("line {line} is no JSON object"))
                 .with_source(error)
         };
-        let members = match parse_line(line) {
+        let members = match parse_line(text) {
             Ok(Some(members)) => members,
             Ok(None) => return Ok(()),
             // Governance §3 rule 6: what cannot be taken apart is not there for a policy.
@@ -132,42 +129,19 @@ impl Visitor<'_> for BytesVisitor {
 }
 
 impl Decoder for NdjsonDecoder {
-    fn push(&mut self, mut text: &[u8]) -> Result<()> {
-        while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
-            let (line, rest) = (
-                text.get(..end).unwrap_or_default(),
-                text.get(end + 1..).unwrap_or_default(),
-            );
-            if self.partial.is_empty() {
-                self.line(line)?;
-            } else {
-                let mut whole = std::mem::take(&mut self.partial);
-                whole.extend_from_slice(line);
-                self.line(&whole)?;
-            }
-            text = rest;
-        }
-        self.partial.extend_from_slice(text);
-        if self.partial.len() > MAX_LINE {
-            return Err(
-                ConnectorError::new(ConnectorErrorKind::LimitExceeded, "a line is too long")
-                    .with_detail(format!("line {}", self.line + 1))
-                    .with_file(self.file.as_str()),
-            );
-        }
-        Ok(())
+    fn push(&mut self, text: &[u8]) -> Result<()> {
+        let Self { values, sink } = self;
+        values.push(text, &mut |value, line| sink.value(value, line))
     }
 
     fn finish(&mut self) -> Result<()> {
-        let last = std::mem::take(&mut self.partial);
-        if !last.is_empty() {
-            self.line(&last)?;
-        }
-        self.rows.flush()
+        let Self { values, sink } = self;
+        values.finish(&mut |value, line| sink.value(value, line))?;
+        sink.rows.flush()
     }
 
-    fn take(&mut self) -> Option<RecordBatch> {
-        self.rows.take()
+    fn take(&mut self) -> Result<Option<RecordBatch>> {
+        Ok(self.sink.rows.take())
     }
 }
 

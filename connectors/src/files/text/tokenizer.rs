@@ -4,7 +4,10 @@ use std::collections::HashSet;
 
 use crate::{
     error::{ConnectorError, ConnectorErrorKind, Result},
-    files::{parquet::ambiguous, table::FormatOptions},
+    files::{
+        parquet::ambiguous,
+        table::{CsvSerde, FormatOptions},
+    },
 };
 
 /// Longest record.
@@ -19,9 +22,11 @@ pub(crate) struct Tokenizer {
     state: State,
     /// Unescaped bytes of the record so far.
     data: Vec<u8>,
-    /// End in `data` of each finished field, and whether it was quoted.
-    ends: Vec<(usize, bool)>,
-    quoted: bool,
+    ends: Vec<Field>,
+    /// The field that is read.
+    field: Field,
+    /// A doubled quote within quotes stands for one.
+    doubled: bool,
     after_cr: bool,
     line: u64,
     record_line: u64,
@@ -40,12 +45,25 @@ enum State {
     EscapedQuoted,
 }
 
+/// A field as it was written.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+struct Field {
+    /// Where it ends in the bytes of its record.
+    end: usize,
+    quoted: bool,
+    /// Escaped bytes outside of quotes.
+    escapes: usize,
+    /// Its first byte is one of them.
+    escaped_first: bool,
+}
+
 /// One record.
 pub(crate) struct Record<'a> {
     /// Line where it begins, from 1, skipped lines not counted.
     pub(crate) line: u64,
     data: &'a [u8],
-    ends: &'a [(usize, bool)],
+    ends: &'a [Field],
+    escape: Option<u8>,
 }
 
 impl<'a> Record<'a> {
@@ -53,22 +71,29 @@ impl<'a> Record<'a> {
         self.ends.len()
     }
 
-    /// Bytes of a field, and whether it was quoted.
-    pub(crate) fn field(&self, position: usize) -> Option<(&'a [u8], bool)> {
-        let (end, quoted) = *self.ends.get(position)?;
+    /// Bytes of a field.
+    pub(crate) fn field(&self, position: usize) -> Option<&'a [u8]> {
         let start = position
             .checked_sub(1)
             .and_then(|before| self.ends.get(before))
-            .map_or(0, |(end, _)| *end);
-        Some((self.data.get(start..end)?, quoted))
+            .map_or(0, |field| field.end);
+        self.data.get(start..self.ends.get(position)?.end)
     }
 
-    /// Bytes of a field that is not NULL.
+    /// Bytes of a field that is not NULL. The marker is compared with what is written: `\\N` is one where a backslash escapes, too,
+    /// and an escaped or quoted text is never one.
     pub(super) fn value(&self, position: usize, null: Option<&str>) -> Option<&'a [u8]> {
-        match self.field(position)? {
-            (bytes, false) if bytes == null.unwrap_or_default().as_bytes() => None,
-            (bytes, _) => Some(bytes),
-        }
+        let (bytes, field) = (self.field(position)?, self.ends.get(position)?);
+        let Some(marker) = null.map(str::as_bytes).filter(|_| !field.quoted) else {
+            return Some(bytes);
+        };
+        let is_null = match (marker.split_first(), self.escape) {
+            (Some((first, rest)), Some(escape)) if *first == escape => {
+                field.escaped_first && field.escapes == 1 && bytes == rest
+            }
+            _ => field.escapes == 0 && bytes == marker,
+        };
+        (!is_null).then_some(bytes)
     }
 
     /// Text of a field; `Ok(None)` is NULL.
@@ -77,7 +102,7 @@ impl<'a> Record<'a> {
     }
 
     pub(super) fn is_blank(&self) -> bool {
-        matches!(self.ends, [(0, false)])
+        matches!(self.ends, [only] if *only == Field::default())
     }
 }
 
@@ -90,7 +115,8 @@ impl Tokenizer {
             state: State::RecordStart,
             data: Vec::new(),
             ends: Vec::new(),
-            quoted: false,
+            field: Field::default(),
+            doubled: options.escape.is_none() || options.serde == CsvSerde::OpenCsv,
             after_cr: false,
             line: 1,
             record_line: 1,
@@ -118,11 +144,11 @@ impl Tokenizer {
                     };
                 }
                 State::RecordStart | State::FieldStart if Some(byte) == self.quote => {
-                    self.quoted = true;
+                    self.field.quoted = true;
                     self.quote_line = self.line;
                     self.state = State::Quoted;
                 }
-                State::AfterQuote if Some(byte) == self.quote && self.escape.is_none() => {
+                State::AfterQuote if Some(byte) == self.quote && self.doubled => {
                     self.data.push(byte);
                     self.state = State::Quoted;
                 }
@@ -132,7 +158,11 @@ impl Tokenizer {
                     self.line += u64::from(self.after_cr);
                     self.end_record(to)?;
                 }
-                _ if Some(byte) == self.escape => self.state = State::EscapedPlain,
+                _ if Some(byte) == self.escape => {
+                    self.field.escapes += 1;
+                    self.field.escaped_first |= self.state != State::Plain;
+                    self.state = State::EscapedPlain;
+                }
                 _ => {
                     self.data.push(byte);
                     self.state = State::Plain;
@@ -168,7 +198,9 @@ impl Tokenizer {
     }
 
     fn end_field(&mut self) {
-        self.ends.push((self.data.len(), std::mem::take(&mut self.quoted)));
+        let mut field = std::mem::take(&mut self.field);
+        field.end = self.data.len();
+        self.ends.push(field);
         self.state = State::FieldStart;
     }
 
@@ -179,6 +211,7 @@ impl Tokenizer {
             line: self.record_line,
             data: &self.data,
             ends: &self.ends,
+            escape: self.escape,
         });
         self.data.clear();
         self.ends.clear();
@@ -203,9 +236,9 @@ pub(crate) fn header_names(record: &Record<'_>) -> Result<Vec<String>> {
     let mut names: Vec<String> = Vec::with_capacity(record.len());
     let mut taken = HashSet::new();
     for position in 0..record.len() {
-        let text = record.field(position).map_or_else(String::new, |(bytes, _)| {
-            String::from_utf8_lossy(bytes).trim().to_owned()
-        });
+        let text = record
+            .field(position)
+            .map_or_else(String::new, |bytes| String::from_utf8_lossy(bytes).trim().to_owned());
         let lower = text.to_lowercase();
         if let Some(other) = written
             .iter()
@@ -238,7 +271,7 @@ mod tests {
         let mut tokenizer = Tokenizer::new(options);
         let mut found = Vec::new();
         let mut collect = |record: Record<'_>| {
-            let null = options.null.as_deref();
+            let null = options.null();
             let row = (0..record.len())
                 .map(|field| record.text(field, null).expect("text").map(ToOwned::to_owned))
                 .collect();
@@ -287,6 +320,40 @@ mod tests {
         assert_eq!(
             records("\"a\\\"b\",c\\,d", &options).expect("records"),
             [row(&[Some("a\"b"), Some("c,d")])]
+        );
+    }
+
+    /// The marker is what is written, whatever an escape makes of it.
+    #[test]
+    fn the_marker_of_null_is_compared_as_written() {
+        let options = FormatOptions::of(CsvSerde::LazySimple);
+        let lazy = FormatOptions {
+            delimiter: b',',
+            escape: Some(b'\\'),
+            ..options
+        };
+        assert_eq!(
+            records("\\N,N,\\\\N,x\\N,,\\,a", &lazy).expect("records"),
+            [row(&[None, Some("N"), Some("\\N"), Some("xN"), Some(""), Some(",a")])]
+        );
+        let options = FormatOptions {
+            null: Some("NULL".into()),
+            escape: Some(b'\\'),
+            ..FormatOptions::default()
+        };
+        assert_eq!(
+            records("NULL,N\\ULL,\"NULL\"", &options).expect("records"),
+            [row(&[None, Some("NULL"), Some("NULL")])]
+        );
+    }
+
+    /// OpenCSVSerDe knows both ways to write a quote, and no NULL.
+    #[test]
+    fn open_csv_escapes_and_doubles() {
+        let options = FormatOptions::of(CsvSerde::OpenCsv);
+        assert_eq!(
+            records("\"a\\\"b\",\"c\"\"d\",,\"\\\\\"", &options).expect("records"),
+            [row(&[Some("a\"b"), Some("c\"d"), Some(""), Some("\\")])]
         );
     }
 

@@ -25,7 +25,6 @@ use crate::lake::{
 /// Connectors of the design that this version does not have.
 const LATER: &[&str] = &[
     "clickhouse",
-    "dynamodb",
     "hive",
     "http",
     "iceberg",

@@ -240,8 +240,10 @@ async fn of_files(cx: &CheckContext<'_>, draft: &mut Draft, entry: &Entry<TableE
 /// Format and location, which a table of files must have.
 fn files(draft: &mut Draft, entry: &Entry<TableEntry>) -> Option<(TableFormat, String)> {
     let format = match entry.body.format.as_deref() {
+        Some("avro") => Some(TableFormat::Avro),
         Some("csv") => Some(TableFormat::Csv),
         Some("ndjson") => Some(TableFormat::Ndjson),
+        Some("orc") => Some(TableFormat::Orc),
         Some("parquet") => Some(TableFormat::Parquet),
         _ => None,
     };
@@ -296,9 +298,11 @@ fn absent(entry: &TableEntry) -> AbsentPolicyColumns {
 
 fn options(draft: &mut Draft, entry: &Entry<TableEntry>, format: TableFormat) {
     let format = match format {
-        TableFormat::Parquet => Format::Parquet,
+        TableFormat::Avro => Format::Avro,
         TableFormat::Csv => Format::Csv,
         TableFormat::Ndjson => Format::Ndjson,
+        TableFormat::Orc => Format::Orc,
+        TableFormat::Parquet => Format::Parquet,
     };
     for problem in FormatOptions::parse(format, &entry.body.options)
         .err()

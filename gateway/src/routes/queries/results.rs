@@ -37,7 +37,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Wanted {
 /// Fetch the results of a query
 ///
 /// The format follows `Accept`: Arrow stream (default), JSON, NDJSON, CSV or Parquet. Without `limit` all rows are
-/// streamed. `Lakegate-On-Behalf-Of`, if it is sent, must name whom the query was run for. The cursor of the next page is in the header `Lakegate-Next-Cursor`, in JSON also in the body.
+/// streamed. `Lakegate-On-Behalf-Of`, if it is sent, must name whom the query was run for. The cursor
+/// of the next page is in the header `Lakegate-Next-Cursor`, in JSON also in the body.
 #[utoipa::path(
     get, path = "/v1/queries/{id}/results", tag = "queries", params(("id" = String, Path), query_result::FetchResults),
     responses(

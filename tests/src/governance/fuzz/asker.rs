@@ -17,6 +17,13 @@ use crate::{
     world::World,
 };
 
+/// What the variants answer.
+pub struct Agreed {
+    pub seen: Seen,
+    /// All failed at a value, but not at the same one.
+    pub two_ways: bool,
+}
+
 /// Asks one question of the three variants of a lake.
 pub struct Asker<'a> {
     world: &'a World,
@@ -102,17 +109,24 @@ impl<'a> Asker<'a> {
         }
     }
 
-    /// What is wrong with the answers, if anything is.
-    pub async fn complaint(&self, asked: &Asked, look: Look) -> Result<Seen, String> {
+    /// What all agree on, or what is wrong with the answers.
+    pub async fn complaint(&self, asked: &Asked, look: Look) -> Result<Agreed, String> {
         let one = self.ask("a", asked, look).await;
         let other = self.ask("b", asked, look).await;
         let keeps_meaning = self.chaos.is_none_or(Chaos::keeps_meaning);
         let mut complaints = oracle::canary(self.world, &asked.sql, &[&one.text(), &other.text()], &CANARIES);
-        complaints.extend(oracle::indistinguishable(&asked.sql, &one, &other));
+        let mut two_ways = one.failed_in_another_way(&other);
+        let [a, b] = if two_ways {
+            [&one, &other].map(Seen::but_for_the_failure)
+        } else {
+            [one.clone(), other]
+        };
+        complaints.extend(oracle::indistinguishable(&asked.sql, &a, &b));
         if asked.diff && keeps_meaning {
             let copy = self.ask("c", asked, Look::Answer).await;
             let refused = self.chaos.is_some() && (one.failure.is_some() || copy.failure.is_some());
-            if !refused && one.outcome() != copy.outcome() {
+            two_ways |= one.failed_in_another_way(&copy);
+            if !refused && !one.failed_in_another_way(&copy) && one.outcome() != copy.outcome() {
                 complaints.push(format!("O1: {}\n--- over the copy\n{copy}\n--- got\n{one}", asked.sql));
             }
         }
@@ -127,7 +141,7 @@ impl<'a> Asker<'a> {
             complaints.extend(self.unaudited(&asked.sql, &one).await);
         }
         if complaints.is_empty() {
-            Ok(one)
+            Ok(Agreed { seen: one, two_ways })
         } else {
             Err(complaints.join("\n"))
         }

@@ -158,4 +158,13 @@ fn a_narrow_decimal_meets_a_wide_one() {
     assert_eq!(shown("amount < amount + 1"), [0, 1, 2]);
     assert_eq!(shown("amount + 1 > amount"), [0, 1, 2]);
     assert_eq!(shown("amount IN (10, 25.00)"), [0, 1]);
+    // Nothing is rounded to be compared.
+    let columns = |scale| {
+        [
+            ("a".to_owned(), DataType::Decimal128(10, 2)),
+            ("b".to_owned(), DataType::Decimal128(20, scale)),
+        ]
+    };
+    assert!(FilterBody::bind("a = b", &columns(2)).is_ok());
+    assert!(FilterBody::bind("a = b", &columns(4)).is_err());
 }

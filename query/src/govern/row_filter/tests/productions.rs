@@ -127,6 +127,8 @@ fn tests_of_values() {
         ("b IS FALSE", &[1]),
         ("b IS NOT FALSE", &[0, 2, 3]),
         ("b = FALSE", &[1]),
+        ("FALSE = b", &[1]),
+        ("TRUE <> b", &[1]),
         ("d = DATE '1970-01-01'", &[0]),
         ("s >= TIMESTAMP '1970-01-01 00:00:00'", &[0, 1]),
     ]);

@@ -166,6 +166,36 @@ fn small_mappings_are_asked_of_a_source() {
     assert!(rows(Some(Vec::new())).is_empty() && rows(None).is_empty());
 }
 
+/// The values of a mapping are compared as they are; every NaN is one NaN.
+#[test]
+fn floats_of_a_mapping_are_found() {
+    let tables = |_: &[String; 3]| Some(vec![("k".to_owned(), DataType::Float64)]);
+    let bound = FilterBody::bind_with("score IN (SELECT k FROM c.d.m)", &columns(), &tables).unwrap();
+    for (value, expected) in [(0.5, vec![0]), (-f64::NAN, vec![1]), (1.5, vec![])] {
+        let set = Some(vec![ScalarValue::Float64(Some(value))].into());
+        let expr = bound.clone().mapped(vec![set]).compile(&inputs(), &raw_column);
+        let outcome = physical(&expr, &batch().schema()).unwrap().evaluate(&batch()).unwrap();
+        let outcome = outcome.into_array(4).unwrap().as_boolean().clone();
+        let rows: Vec<_> = (0..4).filter(|row| outcome.value(*row)).collect();
+        assert_eq!(rows, expected, "{value}");
+    }
+}
+
+/// Names of a mapping may be quoted; one that is not there is no name of the table beside it.
+#[test]
+fn a_mapping_has_names_of_its_own() {
+    let tables = |name: &[String; 3]| {
+        name[1]
+            .eq_ignore_ascii_case("D x")
+            .then(|| vec![("k".to_owned(), DataType::Int64)])
+    };
+    let bind = |body: &str| FilterBody::bind_with(body, &columns(), &tables);
+    assert!(bind("id IN (SELECT k FROM c.\"D x\".m)").is_ok());
+    let problems = bind("id IN (SELECT id FROM c.\"D x\".m)").unwrap_err();
+    let kinds: Vec<_> = problems.iter().map(|problem| problem.kind).collect();
+    assert_eq!(kinds, [FilterProblemKind::UnknownMapping]);
+}
+
 /// A NOT ends with its condition: the mapping beside it is not below it.
 #[test]
 fn a_mapping_may_stand_beside_a_negation() {
