@@ -68,10 +68,12 @@ fn loses_something(places: &mut Places, draft: &Draft, before: &Stored<Table>) -
     let Some(after) = draft.after.table(&before.id) else {
         return true;
     };
+    // Of a big lake hardly anything changes: nothing is copied to see that.
+    let reshaped = before.body != after.body
+        && (shape(&before.body) != shape(&after.body) || !keeps_columns(&before.body, &after.body));
     let mut moved = || places.of_table(&draft.before, before) != places.of_table(&draft.after, after);
     (&before.name, &before.parent) != (&after.name, &after.parent)
-        || shape(&before.body) != shape(&after.body)
-        || !keeps_columns(&before.body, &after.body)
+        || reshaped
         || moved()
         || loses_partition(draft, &before.id)
 }
