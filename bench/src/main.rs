@@ -1,8 +1,9 @@
-//! How fast, against whom? `lakegate-bench [small|decisions|governed|postgres …]`; without a word the first three, which need no database server.
+//! How fast, against whom? `lakegate-bench [small|decisions|governed|dynamodb|postgres …]`; without a word the first three, which need no database server.
 //!
 //! Prints Markdown tables; `docs/benchmarks.md` keeps them with machine and command. A benchmark, not a timed test.
 
 mod decisions;
+mod dynamodb;
 mod governed;
 mod postgres;
 mod server;
@@ -25,6 +26,9 @@ async fn main() -> Result<(), Failure> {
     }
     if wanted("governed") {
         governed::run(&binary()?).await?;
+    }
+    if named("dynamodb") {
+        dynamodb::run().await?;
     }
     if named("postgres") {
         postgres::run(&binary()?).await?;

@@ -1,10 +1,13 @@
-//! How fast is PostgreSQL read? `lineitem` of TPC-H by the connector against DuckDB's scanner, in turn, and one row by its key.
+//! How fast is PostgreSQL read? `lineitem` of TPC-H by the connector against DuckDB's scanner, in turn;
+//! groups that the server makes against the same statements asked there; and one row by its key.
 //!
 //! `LAKEGATE_TEST_PG_*` names the server, `LAKEGATE_DUCKDB` a Python that has duckdb and duckdb-extension-postgres-scanner,
 //! `LAKEGATE_TPCH` the files of scale factor 1.
 
+mod keys;
 mod peer;
 mod point;
+mod pushed;
 
 use std::{
     sync::Arc,
@@ -44,9 +47,9 @@ pub async fn run(binary: &str) -> Result<(), Failure> {
     let there = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename = 'lineitem'";
     if client.query_one(there, &[]).await?.get::<_, i64>(0) == 0 {
         peer::load(&python, &format!("{data}/lineitem.parquet")).await?;
-        client
-            .batch_execute("CREATE INDEX ON lineitem (l_orderkey); VACUUM ANALYZE lineitem")
-            .await?;
+        client.batch_execute("CREATE INDEX ON lineitem (l_orderkey)").await?;
+        // By itself: it runs in no transaction block.
+        client.batch_execute("VACUUM ANALYZE lineitem").await?;
     }
     let mut peer = Peer::start(&python)?;
     let connector: Arc<dyn Connector> = Arc::new(PostgresConnector::new());
@@ -75,7 +78,9 @@ pub async fn run(binary: &str) -> Result<(), Failure> {
         let (our, their) = (median(ours), median(theirs));
         println!("| {name} | {rows} | {their:.0} | {our:.0} | {:.3} |", our / their);
     }
-    point::run(binary).await
+    pushed::run(binary).await?;
+    point::run(binary).await?;
+    keys::run(binary).await
 }
 
 /// All rows of some columns, as batches that are dropped.

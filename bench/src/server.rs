@@ -2,7 +2,6 @@
 
 use std::{
     path::Path,
-    process::Stdio,
     time::{Duration, Instant},
 };
 
@@ -21,8 +20,9 @@ impl Server {
     /// Starts the binary on the lake in `directory`; answers the time until its ready file was there, too.
     pub async fn start(binary: &str, directory: &Path) -> Result<(Self, Duration), Failure> {
         let ready_file = directory.join("ready.json");
+        let log = directory.join("server.log");
         let started = Instant::now();
-        let child = Command::new(binary)
+        let mut child = Command::new(binary)
             .arg("serve")
             .args(["--http", "127.0.0.1:0", "--management", "127.0.0.1:0"])
             .arg("--data")
@@ -32,12 +32,17 @@ impl Server {
             .arg("--ready-file")
             .arg(&ready_file)
             .env("BENCH_ANALYST_KEY", lake::ANALYST_KEY)
-            .stderr(Stdio::null())
+            .stderr(std::fs::File::create(&log)?)
             .kill_on_drop(true)
             .spawn()?;
         while !ready_file.exists() {
-            if started.elapsed() > Duration::from_secs(30) {
-                return Err("the server did not become ready in 30 s".into());
+            if child.try_wait()?.is_some() || started.elapsed() > Duration::from_secs(30) {
+                let log = std::fs::read_to_string(&log)?;
+                return Err(format!(
+                    "the server did not become ready: {}",
+                    log.lines().last().unwrap_or_default()
+                )
+                .into());
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }

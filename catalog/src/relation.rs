@@ -72,6 +72,8 @@ pub enum PartitionMode {
     Hive,
     /// Stored partitions, each with its own location.
     Declared,
+    /// Counted out by rules in the options when the table is read.
+    Projection,
 }
 
 /// What a file without a column that a policy reads means (governance.md §3 rule 6).
@@ -123,6 +125,9 @@ pub struct RemoteTable {
     /// It vanished at the source; its id is never used again.
     #[serde(default)]
     pub retired: bool,
+    /// Its columns follow from rows that the source looked at: they stay as they are once filters or masks stand on the table.
+    #[serde(default)]
+    pub sampled: bool,
 }
 
 /// Body of a table; its parent is a database.
@@ -157,6 +162,12 @@ pub struct Table {
 }
 
 impl Table {
+    /// Its columns follow from rows that were looked at, whoever may see them.
+    #[must_use]
+    pub fn is_sampled(&self) -> bool {
+        self.remote.as_ref().is_some_and(|remote| remote.sampled)
+    }
+
     /// It vanished at its source: it has no name any more, and its id is never used again.
     #[must_use]
     pub fn is_retired(&self) -> bool {

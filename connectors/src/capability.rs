@@ -183,7 +183,7 @@ pub enum ProjectionSupport {
     NestedFields,
 }
 
-/// Aggregates by function; empty: none.
+/// Aggregates by function; empty: none, and no grouping. Which columns can be grouped, and aggregated, `plan` says.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct AggregateSupport(pub BTreeMap<AggregateFunction, Pushdown>);
 

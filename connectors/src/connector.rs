@@ -133,6 +133,7 @@ pub struct PlanResponse {
     pub filter: Vec<Pushdown>,
     /// Positional, as `ScanSpec::dynamic`.
     pub dynamic: Vec<Pushdown>,
+    /// `Exact` where groups were asked for and come: a source that cannot do that refuses the scan.
     pub aggregate: Pushdown,
     pub join: Pushdown,
     pub order: OrderVerdict,

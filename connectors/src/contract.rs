@@ -19,6 +19,7 @@ pub mod transport;
 mod counters;
 mod describe;
 mod faults;
+mod fold;
 mod guard;
 mod handles;
 mod lifecycle;
@@ -124,6 +125,8 @@ pub const PROPERTIES: &[Property] = properties! {
         "a limit is kept or left alone" => pushdown::limits,
         "what is claimed is done" => pushdown::claims,
         "what is not claimed is refused or left alone" => pushdown::unclaimed,
+        "grouped there = grouped here" => fold::groups,
+        "first there = first here" => fold::first,
     }
     "guard": {
         "hidden rows never leave the source" => guard::on_the_wire,

@@ -31,6 +31,9 @@ pub enum ConnectorErrorKind {
     Internal,
 }
 
+/// Code of a sum that does not fit its type.
+pub const NUMERIC_OUT_OF_RANGE: &str = "NUMERIC_OUT_OF_RANGE";
+
 impl ConnectorErrorKind {
     /// The stable code that is used where no more specific one is given.
     #[must_use]
@@ -130,6 +133,13 @@ impl ConnectorError {
         Self::new(ConnectorErrorKind::SourceFailed, "a file of the table cannot be read")
             .with_code("CORRUPT_FILE")
             .with_file(file)
+    }
+
+    /// The sum of a group does not fit its type: the engine's own overflow.
+    #[must_use]
+    pub(crate) fn sum_out_of_range() -> Self {
+        let message = "a number is out of the range of its type";
+        Self::new(ConnectorErrorKind::SourceFailed, message).with_code(NUMERIC_OUT_OF_RANGE)
     }
 
     /// A more specific stable code.

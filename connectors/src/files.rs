@@ -2,7 +2,7 @@
 //!
 //! The engine (crate `query`) does, per table and query:
 //! 1. `open_store(&connection)`, wrapped in its own metered store and registered under `store_url(&connection)`;
-//! 2. `prune_declared` and `list_files` (one listing per query), then `prune_partitions` with the policy's predicate, then
+//! 2. `project` where partitions follow from rules, `list_left` (into the listings of the statement), then `prune_partitions` with the policy's predicate, then
 //!    `check_policy_columns`, then `prune_partitions` with the user's leakproof predicate;
 //! 3. `scan`, with a `FilterExec` of its own above it: pruning is never exact, and text formats come as text; above that,
 //!    casts and `decode_json_column`.
@@ -18,6 +18,7 @@ pub mod table;
 
 pub mod listing;
 pub mod partition;
+pub mod projection;
 
 mod avro;
 mod compression;
@@ -27,6 +28,7 @@ mod fitted;
 pub mod footer;
 mod footer_check;
 mod json_text;
+mod listed_bytes;
 mod orc;
 mod parquet;
 mod text;
@@ -42,12 +44,13 @@ pub use estimate::estimated_rows;
 pub use footer::MetadataCache;
 pub use infer::infer;
 pub use json_text::{DecodedJson, decode_json_column};
-pub use listing::list_files;
+pub use listing::{Listings, list_files, list_left};
 pub use location::{open_store, resolve_location, store_url};
 pub use meter::ScanMeter;
 pub use partition::{prune_declared, prune_partitions};
 pub use policy_bytes::{PolicyRead, policy_bytes};
 pub use policy_columns::check_policy_columns;
+pub use projection::{Projection, is_chosen_by_statements, is_projection_option, project};
 pub use scan::{FileScan, scan};
 pub use table::{
     AbsentPolicyColumns, Compression, CsvSerde, Encoding, FileList, FileTable, FileTableDraft, Format, FormatOptions,

@@ -12,6 +12,7 @@ mod types;
 
 mod catalog;
 mod decode;
+mod fold;
 mod list;
 mod literal;
 mod numeric;

@@ -58,8 +58,11 @@ pub struct ScanSpec {
     pub relation: Relation,
     /// Conjuncts; the verdicts are positional.
     pub filter: Vec<Predicate>,
+    /// Where this or `aggregates` has members, the scan is of groups: with keys one row for each, without them one row.
+    /// A source that cannot do all of it exactly, conditions and guard included, refuses the scan as not supported.
     pub group_by: Vec<ColumnRef>,
     pub aggregates: Vec<Aggregate>,
+    /// Of groups there is none.
     pub order: Vec<SortKey>,
     pub limit: Option<u64>,
     /// Name and exact Arrow type of every column that comes back.
@@ -158,11 +161,43 @@ pub enum JoinKind {
     Anti,
 }
 
-/// An aggregate; `column` is `None` for `count(*)`.
+/// An aggregate; without an argument it is `count(*)`. NULLs are passed over, and of nothing but NULLs it is NULL, but `count` is 0.
 #[derive(Clone, Debug)]
 pub struct Aggregate {
     pub function: AggregateFunction,
-    pub column: Option<ColumnRef>,
+    pub argument: Option<Operand>,
+}
+
+/// What is aggregated: a column, or for `sum` exact arithmetic over decimals too, whose results have room for every value.
+#[derive(Clone, Debug)]
+pub enum Operand {
+    Column(ColumnRef),
+    /// A literal, not NULL.
+    Value(Datum),
+    Arithmetic {
+        operator: ArithmeticOperator,
+        left: Box<Operand>,
+        right: Box<Operand>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ArithmeticOperator {
+    Add,
+    Multiply,
+    Subtract,
+}
+
+impl Operand {
+    /// Every column that it reads, with repetitions.
+    #[must_use]
+    pub fn columns(&self) -> Vec<&ColumnRef> {
+        match self {
+            Self::Column(column) => vec![column],
+            Self::Value(_) => Vec::new(),
+            Self::Arithmetic { left, right, .. } => [left.columns(), right.columns()].concat(),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]

@@ -6,12 +6,14 @@
 
 mod comment;
 mod condition;
+mod over;
 mod row_guard;
 mod scan;
 mod sql;
 
 pub(crate) use comment::commented;
 pub(crate) use condition::{Condition, leaf_column};
+pub(crate) use over::{Over, write_over};
 pub(crate) use row_guard::{GUARDED_ROWS, RowGuard};
 #[cfg(test)]
 pub(crate) use scan::PlannedScan;

@@ -50,6 +50,8 @@ pub struct TableSpec {
     /// Never exact.
     pub statistics: Statistics,
     pub version: Option<SourceVersion>,
+    /// Names and types of its columns follow from rows that were looked at, whoever may see them.
+    pub sampled: bool,
 }
 
 /// A column beyond its Arrow field.

@@ -16,12 +16,18 @@ mod connector;
 mod formats;
 #[path = "files/gaps.rs"]
 mod gaps;
+#[path = "files/kept.rs"]
+mod kept;
 #[path = "files/lake.rs"]
 mod lake;
+#[path = "files/listed.rs"]
+mod listed;
 #[path = "files/parquet.rs"]
 mod parquet_files;
 #[path = "files/partitions.rs"]
 mod partitions;
+#[path = "files/projection.rs"]
+mod projection;
 #[path = "files/s3.rs"]
 mod s3;
 #[path = "files/text.rs"]

@@ -23,7 +23,7 @@ pub struct CreateTable {
     /// Columns whose values come from the partition.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub partitioned_by: Vec<TableColumn>,
-    /// `hive`, `declared`, or a list of partitions.
+    /// `hive`, `declared`, `projection`, or a list of partitions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partitions: Option<Value>,
     /// Options of the format.
@@ -62,7 +62,7 @@ pub struct Table {
     /// The visible columns whose values come from the partition.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub partitioned_by: Vec<TableColumn>,
-    /// `hive` or `declared`; the latter are under `…/partitions`.
+    /// `hive`, `declared` or `projection`; declared ones are under `…/partitions`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partitions: Option<String>,
     /// Options of the format.

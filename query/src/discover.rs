@@ -347,7 +347,12 @@ fn difference(
                 .as_ref()
                 .is_none_or(|known| known.source_id == remote.source_id || known.source_id.is_none());
             if same_object {
-                let columns = columns(spec, &table.body.columns);
+                // INVARIANT: what a sample shows of hidden rows reaches nobody through names and types of columns.
+                let columns = if is_undeclared(snapshot, table, spec) {
+                    table.body.columns.clone()
+                } else {
+                    columns(spec, &table.body.columns)
+                };
                 let known = table.body.remote.as_ref();
                 let same = same_columns(&columns, &table.body.columns) && known.is_some_and(|known| *known == remote);
                 // INVARIANT: a column that a policy uses never leaves by itself. The stored table no longer fits its source
@@ -391,6 +396,11 @@ fn difference(
     }))
 }
 
+/// Whether its columns follow from all rows of a table of which somebody may see part only.
+pub(crate) fn is_undeclared(snapshot: &Snapshot, table: &Stored<Table>, spec: &TableSpec) -> bool {
+    spec.sampled && snapshot.is_filtered_or_masked(&table.id)
+}
+
 fn retire(table: &Stored<Table>) -> Result<Put> {
     let mut retired = table.clone();
     let remote = retired.body.remote.get_or_insert_with(|| RemoteTable {
@@ -398,6 +408,7 @@ fn retire(table: &Stored<Table>) -> Result<Put> {
         table: table.name.clone(),
         source_id: None,
         retired: false,
+        sampled: false,
     });
     remote.retired = true;
     Put::update(&retired).map_err(crate::store_error)
@@ -426,6 +437,7 @@ fn remote(spec: &TableSpec) -> RemoteTable {
         table: spec.name.name.clone(),
         source_id: spec.version.as_ref().map(|version| version.0.clone()),
         retired: false,
+        sampled: spec.sampled,
     }
 }
 

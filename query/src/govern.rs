@@ -12,6 +12,7 @@ mod scope;
 mod leakproof;
 mod source_predicate;
 
+mod chosen;
 mod figure;
 mod inner_plan;
 mod open_source;
@@ -20,11 +21,15 @@ mod quick;
 pub mod scan_exec;
 pub mod table;
 
+pub(crate) mod folded;
+
 mod failure;
 mod scan_meter;
 
+pub(crate) mod join_keys;
+
 pub mod invariant;
 
-pub use open_source::prune_declared;
+pub(crate) use row_filter::in_set;
 pub(crate) use scope::inputs as statement_inputs;
 pub use table::{GovernedTable, TableSource};

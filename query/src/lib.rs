@@ -27,6 +27,7 @@ pub mod entities;
 pub mod gains;
 
 pub mod federate;
+mod fold;
 pub mod functions;
 pub mod govern;
 pub mod mapping;

@@ -1,6 +1,6 @@
 //! Under which settings, functions, memory and stores does one statement run?
 
-mod arithmetic;
+pub(crate) mod arithmetic;
 mod binary_text;
 mod bounded;
 pub mod catalogs;
@@ -8,6 +8,7 @@ mod change;
 mod checked_sum;
 mod extremes;
 mod functions;
+mod join_size;
 pub(crate) mod meaning;
 mod membership;
 mod memory;
@@ -38,6 +39,7 @@ pub use stores::QueryStores;
 
 use crate::{
     context::QueryContext,
+    fold::FoldingPlanner,
     resolve::Defaults,
     session::{catalogs::GovernedCatalogs, memory::QueryMemoryPool},
 };
@@ -91,6 +93,8 @@ impl Sessions {
             .build()?;
         let base = rules::register(functions::register(SessionStateBuilder::new()))
             .with_config(config(threads))
+            .with_statistics_registry(join_size::registry())
+            .with_query_planner(Arc::new(FoldingPlanner))
             .with_runtime_env(Arc::new(runtime.clone()))
             .with_catalog_list(Arc::new(GovernedCatalogs::default()));
         let base = change.apply(base).build();
@@ -190,8 +194,12 @@ fn config(threads: usize) -> SessionConfig {
     options.execution.listing_table_ignore_subdirectory = false;
     // It tells a NaN from itself and panics (DataFusion 55).
     options.optimizer.enable_topk_aggregation = false;
+    options.optimizer.use_statistics_registry = true;
     options.optimizer.hash_join_single_partition_threshold = 64 * 1024 * 1024;
     options.optimizer.hash_join_single_partition_threshold_rows = 2_000_000;
+    // Keys that joins tell to sources, see `federate/late_keys`; beyond that, bounds.
+    options.optimizer.hash_join_inlist_pushdown_max_distinct_values = 100_000;
+    options.optimizer.hash_join_inlist_pushdown_max_size = 16 * 1024 * 1024;
     options.sql_parser.map_string_types_to_utf8view = false;
     options.sql_parser.collect_spans = true;
     options.sql_parser.parse_float_as_decimal = true;

@@ -12,23 +12,23 @@ use lakegate_catalog::{
 use lakegate_connectors::{
     connection::Connection,
     error::ConnectorError,
-    files::{self, FileList, FileTable, Format, FormatOptions, PartitionSource},
+    files::{self, FileTable, Format, FormatOptions, Listings, PartitionSource, Projection},
 };
 
 use crate::{
     authorize::RelationGrant,
     context::QueryContext,
-    discover::Reached,
+    discover::{Reached, is_undeclared},
     engine_error::connector_error,
     error::{ErrorCode, QueryError, Result},
-    govern::{GovernedTable, TableSource, prune_declared},
+    govern::TableSource,
     plan::Planner,
     session::QueryStores,
     type_name::parse_type,
     views,
 };
 
-/// Opens the source of a granted table; a files source is listed once, here.
+/// Opens the source of a granted table. Files are listed when the conditions of their scan are known.
 ///
 /// # Errors
 /// Those of the source, and `SCHEMA_CHANGED` for a table that the source no longer has.
@@ -64,6 +64,14 @@ pub async fn open(
     if spec.name.name != remote.table || !same_object {
         return Err(changed());
     }
+    if is_undeclared(&cx.snapshot, &path.table, &spec) {
+        let text = format!(
+            "table `{}` cannot be read until its declaration fits its source",
+            grant.name()
+        );
+        return Err(QueryError::new(ErrorCode::MissingColumn, text)
+            .because("filters or masks stand on it and its columns are inferred: declare them (`columns.TABLE` of the connection)"));
+    }
     Ok(TableSource::Connector {
         connector: reached.connector,
         connection: reached.connection,
@@ -82,32 +90,11 @@ async fn open_files(
     let store = files::open_store(&table.connection).map_err(public)?;
     let url = files::store_url(&table.connection).map_err(public)?;
     stores.insert(&url, &store, &cx.meter);
-    let table = without_hidden_partitions(planner, cx, grant, table)?;
-    let listed = files::list_files(&table, &store).await.map_err(public)?;
     Ok(TableSource::Files {
         table: Arc::new(table),
-        files: Arc::new(listed),
+        listings: Arc::new(Listings::new(store)),
         cache: Arc::clone(planner.footers),
     })
-}
-
-/// Declared partitions that the policy rules out are not even listed.
-fn without_hidden_partitions(
-    planner: &Planner<'_>,
-    cx: &Arc<QueryContext>,
-    grant: &RelationGrant,
-    table: FileTable,
-) -> Result<FileTable> {
-    if !matches!(table.partitions, PartitionSource::Declared(_)) {
-        return Ok(table);
-    }
-    let unlisted = TableSource::Files {
-        table: Arc::new(table.clone()),
-        files: Arc::new(FileList::default()),
-        cache: Arc::clone(planner.footers),
-    };
-    let governed = GovernedTable::new(Arc::clone(cx), grant.clone(), unlisted)?;
-    prune_declared(&governed, &table)
 }
 
 /// The connector's description of a table of files.
@@ -145,6 +132,12 @@ pub async fn file_table(store: &Store, path: &TablePath, connection: Arc<Connect
         PartitionMode::None => PartitionSource::None,
         PartitionMode::Hive => PartitionSource::Hive,
         PartitionMode::Declared => declared(store, path, &connection, &location).await?,
+        PartitionMode::Projection => {
+            let projection = Projection::parse(&fields(&partition_columns)?, &body.options);
+            PartitionSource::Projected(Arc::new(
+                projection.map_err(|problems| broken(format!("{problems:?}")))?,
+            ))
+        }
     };
     Ok(FileTable {
         format,

@@ -53,6 +53,24 @@ impl Database {
         connection.close().await.expect("the connection closes");
     }
 
+    /// The statements that this database has run, as the server's statistics keep them: literals are placeholders.
+    pub async fn statements(&self) -> Vec<String> {
+        let options = PgConnectOptions::new_without_pgpass()
+            .host(&self.host)
+            .port(self.port)
+            .username(&self.user)
+            .password(&self.password)
+            .database(&std::env::var("LAKEGATE_TEST_PG_DATABASE").expect("LAKEGATE_TEST_PG_DATABASE"));
+        let mut connection = options.connect().await.expect("the server answers");
+        let text = "SELECT query FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid WHERE d.datname = $1 AND toplevel";
+        let texts = sqlx::query_scalar(text)
+            .bind(&self.name)
+            .fetch_all(&mut connection)
+            .await;
+        connection.close().await.expect("the connection closes");
+        texts.expect("statistics of statements")
+    }
+
     /// What secret references of [`Database::connection`] see.
     pub fn secrets(&self) -> Vec<(&str, &str)> {
         vec![("PG_USER", &self.user), ("PG_PASSWORD", &self.password)]

@@ -44,7 +44,8 @@ pub async fn run(binary: &str) -> Result<(), Failure> {
     server.stop().await
 }
 
-fn write(directory: &Path) -> Result<(), Failure> {
+/// A lake over the server.
+pub(super) fn write(directory: &Path) -> Result<(), Failure> {
     let [host, port, database] = [setting("HOST")?, setting("PORT")?, setting("DATABASE")?];
     let text = format!(
         "lake: bench
@@ -54,7 +55,7 @@ connections:
     options: {{host: \"{host}\", port: {port}, database: \"{database}\", tls: disable}}
     credential: {{user: \"env://LAKEGATE_TEST_PG_USER\", password: \"env://LAKEGATE_TEST_PG_PASSWORD\"}}
 catalogs:
-  crm: {{connection: server, default: true}}
+  crm: {{connection: server, default: true, discover: true}}
 users:
   ana: {{kind: human}}
 grants:

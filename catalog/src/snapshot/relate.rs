@@ -146,6 +146,13 @@ impl Snapshot {
         all(&self.column_masks, self.index.masks_by_column.get(column))
     }
 
+    /// Whether filters or masks stand on a table, so that somebody may see part of it only.
+    #[must_use]
+    pub fn is_filtered_or_masked(&self, table: &ObjectId) -> bool {
+        self.index.filters_by_table.contains_key(table)
+            || self.column_masks.iter().any(|mask| mask.body.table == *table)
+    }
+
     /// What reads, lists or masks a column of a table or view, or a field of it: `filter` or `mask`, and its name.
     #[must_use]
     pub fn users_of_column(&self, relation: &ObjectId, column: &ObjectId) -> Vec<(&'static str, &str)> {

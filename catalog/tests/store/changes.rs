@@ -338,6 +338,7 @@ pub async fn retired_tables_give_up_their_name(place: &Place) {
         table: "orders".into(),
         source_id: None,
         retired: true,
+        sampled: false,
     });
     let puts = vec![
         put("orders2", Some("sales"), "orders", &orders_with_new_columns()),

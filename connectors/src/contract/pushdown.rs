@@ -284,7 +284,7 @@ pub(super) async fn unclaimed(subject: &Subject) -> Check {
 fn counted(mut scan: ScanSpec) -> ScanSpec {
     scan.aggregates.push(Aggregate {
         function: AggregateFunction::Count,
-        column: None,
+        argument: None,
     });
     scan.output = vec![OutputColumn {
         name: "n".to_owned(),

@@ -122,6 +122,7 @@ pub(super) async fn table(client: &Client, cx: &CallContext, wanted: &RemoteName
         }
     };
     let declared = Settings::declared(&cx.connection, &found.table_name)?;
+    let sampled = declared.is_none();
     let mut table = without_columns(&found, client.settings())?;
     let types = types(&found);
     // Of the same name a table that was made again is another one.
@@ -139,7 +140,10 @@ pub(super) async fn table(client: &Client, cx: &CallContext, wanted: &RemoteName
     table
         .indexes
         .retain(|index| is_queryable(&table.columns, &types, &index.key));
-    Ok(spec(table, &types, id))
+    Ok(TableSpec {
+        sampled,
+        ..spec(table, &types, id)
+    })
 }
 
 async fn description(client: &Client, cx: &CallContext, name: &str) -> Result<Option<Description>> {
@@ -296,6 +300,7 @@ fn spec(table: Table, types: &Types, id: Option<String>) -> TableSpec {
         },
         version: id.map(SourceVersion),
         handle: Handle::new(Arc::new(table)),
+        sampled: false,
     }
 }
 

@@ -9,10 +9,10 @@ use std::{
     },
 };
 
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use object_store::{ObjectMeta, ObjectStore};
 use parquet::file::metadata::{FooterTail, ParquetMetaData, ParquetMetaDataReader};
 
-use super::{failure::store_error, footer_check::check};
+use super::{failure::store_error, footer_check::check, listed_bytes};
 use crate::error::{ConnectorError, Result};
 
 /// Bytes that a cache may hold unless it is told otherwise.
@@ -228,8 +228,7 @@ async fn read(store: &Arc<dyn ObjectStore>, meta: &ObjectMeta) -> Result<Footer>
 
 async fn fetch(store: &Arc<dyn ObjectStore>, meta: &ObjectMeta, range: std::ops::Range<u64>) -> Result<bytes::Bytes> {
     let wanted = range.end - range.start;
-    let bytes = store
-        .get_range(&meta.location, range)
+    let bytes = listed_bytes::range(store, meta, range)
         .await
         .map_err(|error| store_error(error, meta.location.as_ref()))?;
     if bytes.len() as u64 == wanted {

@@ -71,6 +71,31 @@ fn files_below(root: &std::path::Path, start: PathBuf) -> Result<Vec<Path>> {
     Ok(files)
 }
 
+/// Files and folders of one folder that lie inside of the root; those of a folder that is not there are none.
+fn level(root: &std::path::Path, folder: &std::path::Path) -> Result<(Vec<Path>, Vec<Path>)> {
+    let (mut files, mut folders) = (Vec::new(), Vec::new());
+    if !folder
+        .canonicalize()
+        .is_ok_and(|real| real.starts_with(root) && real.is_dir())
+    {
+        return Ok((files, folders));
+    }
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let Ok(kind) = std::fs::metadata(&path) else { continue };
+        if path.canonicalize().is_ok_and(|real| real.starts_with(root)) {
+            let below = path.strip_prefix(root).ok().and_then(std::path::Path::to_str);
+            let below = Path::parse(below.unwrap_or_default()).map_err(failed)?;
+            if kind.is_dir() {
+                folders.push(below)
+            } else if kind.is_file() {
+                files.push(below)
+            }
+        }
+    }
+    Ok((files, folders))
+}
+
 fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::Generic {
         store: "LocalRoot",
@@ -141,14 +166,19 @@ impl ObjectStore for LocalRoot {
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        let mut result = self.inner.list_with_delimiter(prefix).await?;
-        result
-            .objects
-            .retain(|entry| is_inside(&self.root, entry.location.as_ref()));
-        result
-            .common_prefixes
-            .retain(|prefix| is_inside(&self.root, prefix.as_ref()));
-        Ok(result)
+        let root = self.root.clone();
+        let folder = prefix.map_or_else(|| root.clone(), |prefix| root.join(prefix.as_ref()));
+        let level = tokio::task::spawn_blocking(move || level(&root, &folder)).await;
+        let (files, common_prefixes) = level.unwrap_or_else(|error| Err(failed(error)))?;
+        let heads = files.into_iter().map(|path| {
+            let inner = std::sync::Arc::clone(&self.inner);
+            async move { inner.head(&path).await }
+        });
+        let objects = futures::stream::iter(heads).buffered(HEADS).try_collect().await?;
+        Ok(ListResult {
+            objects,
+            common_prefixes,
+        })
     }
 
     async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> Result<()> {
@@ -180,5 +210,15 @@ mod tests {
             .await
             .expect("list");
         assert_eq!(listed, ["plain"]);
+        let level = store.list_with_delimiter(None).await.expect("level");
+        assert_eq!((level.objects.len(), level.common_prefixes.len()), (1, 0));
+        assert!(
+            store
+                .list_with_delimiter(Some(&Path::from("up")))
+                .await
+                .expect("level")
+                .objects
+                .is_empty()
+        );
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::table::Format;
 pub use super::{compression::Compression, encoding::Encoding};
+use super::{projection::is_projection_option, table::Format};
 use crate::option::{self, OptionPlace, OptionProblem, OptionProblemKind, OptionSpec, OptionType};
 
 /// Whose rules a CSV file follows.
@@ -210,10 +210,13 @@ impl FormatOptions {
             Format::Csv => CSV_OPTIONS,
             Format::Ndjson => TEXT_OPTIONS,
         };
-        let mut problems = option::check(known, &[], given, &[]);
+        // Where partitions come from is said by other properties.
+        let given = given.iter().filter(|(name, _)| !is_projection_option(name));
+        let given: BTreeMap<String, Value> = given.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let mut problems = option::check(known, &[], &given, &[]);
         let serde = given.get("serde").and_then(Value::as_str).map(CsvSerde::named);
         let mut options = Self::of(serde.flatten().unwrap_or_default());
-        for (name, value) in given {
+        for (name, value) in &given {
             if let Err(kind) = options.set(name, value) {
                 problems.push(problem(name, kind));
             }

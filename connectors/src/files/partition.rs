@@ -1,9 +1,10 @@
 //! To which partition does a file belong, and which partitions can a predicate not match?
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions},
+    array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringArray},
+    compute::{CastOptions, cast_with_options},
     datatypes::{FieldRef, Schema},
 };
 use datafusion::{
@@ -58,6 +59,18 @@ pub(crate) fn hive_values(columns: &[FieldRef], folders: &[String]) -> Result<Ve
             typed(column, Some(&percent_decode(value)), &folder)
         })
         .collect()
+}
+
+/// The partition column that a folder is about, and its value; `None` for what is not a typed `key=value` of the table.
+pub(super) fn folder_value(columns: &[FieldRef], folder: &str) -> Option<(usize, ScalarValue)> {
+    let (key, value) = folder.split_once('=')?;
+    let key = percent_decode(key);
+    let place = columns
+        .iter()
+        .position(|column| column.name().eq_ignore_ascii_case(&key))?;
+    let text = percent_decode(value);
+    let given = (value != NULL_PARTITION).then_some(text.as_str());
+    Some((place, typed(columns.get(place)?, given, folder).ok()?))
 }
 
 /// Values of a declared partition.
@@ -140,7 +153,7 @@ pub fn prune_partitions(table: &FileTable, files: &FileList, predicate: &Arc<dyn
         .iter()
         .map(|file| file.partition_values.as_slice())
         .collect();
-    let keep = keep(table, &rows, predicate);
+    let keep = keep(table, &rows, predicate, Only::Partitions);
     FileList {
         files: files
             .files
@@ -165,7 +178,8 @@ pub fn prune_declared(table: &FileTable, predicate: &Arc<dyn PhysicalExpr>) -> R
         .iter()
         .map(|(values, _)| declared_values(&table.partition_columns, values))
         .collect::<Result<Vec<Vec<ScalarValue>>>>()?;
-    let keep = keep(table, &rows.iter().map(Vec::as_slice).collect::<Vec<_>>(), predicate);
+    let rows: Vec<&[ScalarValue]> = rows.iter().map(Vec::as_slice).collect();
+    let keep = keep(table, &rows, predicate, Only::Partitions);
     let left = partitions
         .iter()
         .zip(keep)
@@ -178,17 +192,91 @@ pub fn prune_declared(table: &FileTable, predicate: &Arc<dyn PhysicalExpr>) -> R
     })
 }
 
-fn keep(table: &FileTable, rows: &[&[ScalarValue]], predicate: &Arc<dyn PhysicalExpr>) -> Vec<bool> {
-    let mut keep = vec![true; rows.len()];
-    if table.partition_columns.is_empty() || rows.is_empty() {
-        return keep;
-    }
-    let Some(batch) = partition_batch(&table.partition_columns, rows) else {
-        return keep;
+/// Which conjuncts are looked at?
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Only {
+    /// Those over partition columns.
+    Partitions,
+    /// Those over this partition column alone.
+    Column(usize),
+}
+
+/// The partition columns about which alone the predicate says something.
+pub(super) fn conditioned(table: &FileTable, predicate: &Arc<dyn PhysicalExpr>) -> BTreeSet<usize> {
+    let first = raw_file_schema(table).fields().len();
+    let alone = split_conjunction(predicate).into_iter().filter_map(|conjunct| {
+        let mut columns: Vec<usize> = collect_columns(conjunct).iter().map(Column::index).collect();
+        columns.dedup();
+        match columns.as_slice() {
+            [only] => only.checked_sub(first),
+            _ => None,
+        }
+    });
+    alone.collect()
+}
+
+/// May rows be asked for that have this value in the partition column?
+pub(super) fn keeps(table: &FileTable, place: usize, value: &ScalarValue, predicate: &Arc<dyn PhysicalExpr>) -> bool {
+    let nulls = table
+        .partition_columns
+        .iter()
+        .map(|column| ScalarValue::try_from(column.data_type()));
+    let Ok(mut row) = nulls.collect::<datafusion::common::Result<Vec<ScalarValue>>>() else {
+        return true;
     };
+    if let Some(cell) = row.get_mut(place) {
+        *cell = value.clone();
+    }
+    keep(table, &[&row], predicate, Only::Column(place))
+        .first()
+        .copied()
+        .unwrap_or(true)
+}
+
+/// Which rows of partition values can the predicate match?
+fn keep(table: &FileTable, rows: &[&[ScalarValue]], predicate: &Arc<dyn PhysicalExpr>, only: Only) -> Vec<bool> {
+    match partition_batch(&table.partition_columns, rows) {
+        Some(batch) if !table.partition_columns.is_empty() && !rows.is_empty() => {
+            keep_rows(table, &batch, predicate, only)
+        }
+        _ => vec![true; rows.len()],
+    }
+}
+
+/// As `keep`, for texts of values, column by column; `None` in a row: not known. All of them are kept if one does not have its type.
+pub(super) fn keep_texts(
+    table: &FileTable,
+    columns: &[StringArray],
+    predicate: &Arc<dyn PhysicalExpr>,
+    only: Only,
+) -> Vec<bool> {
+    let strict = CastOptions {
+        safe: false,
+        ..CastOptions::default()
+    };
+    let rows = columns.first().map_or(0, StringArray::len);
+    let typed = columns.iter().zip(&table.partition_columns).map(|(texts, column)| {
+        let typed = cast_with_options(texts, column.data_type(), &strict).ok()?;
+        Some((column.name().clone(), typed))
+    });
+    let batch = typed
+        .collect::<Option<Vec<_>>>()
+        .and_then(|columns| RecordBatch::try_from_iter(columns).ok());
+    batch.map_or_else(|| vec![true; rows], |batch| keep_rows(table, &batch, predicate, only))
+}
+
+fn keep_rows(table: &FileTable, batch: &RecordBatch, predicate: &Arc<dyn PhysicalExpr>, only: Only) -> Vec<bool> {
+    let mut keep = vec![true; batch.num_rows()];
     let first = raw_file_schema(table).fields().len();
     for conjunct in split_conjunction(predicate) {
-        let Some(outcome) = over_partitions(conjunct, first).and_then(|conjunct| evaluate(&conjunct, &batch)) else {
+        if let Only::Column(place) = only
+            && collect_columns(conjunct)
+                .iter()
+                .any(|column| column.index() != first + place)
+        {
+            continue;
+        }
+        let Some(outcome) = over_partitions(conjunct, first).and_then(|conjunct| evaluate(&conjunct, batch)) else {
             continue;
         };
         let outcome = outcome.as_boolean();

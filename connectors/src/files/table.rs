@@ -7,6 +7,7 @@ use datafusion::common::ScalarValue;
 use object_store::ObjectMeta;
 
 pub use super::options::{Compression, CsvSerde, Encoding, FormatOptions};
+use super::projection::Projection;
 use crate::connection::Connection;
 
 /// How files are written.
@@ -49,6 +50,8 @@ pub enum PartitionSource {
     Hive,
     /// Values (`None`: NULL), in the order of the partition columns, and absolute location of each.
     Declared(Vec<(Vec<Option<String>>, String)>),
+    /// By rules: counted out by `project` when the conditions are known.
+    Projected(Arc<Projection>),
 }
 
 /// What it means that a file lacks a column that a policy reads; the engine decides by it (governance §3 rule 6).

@@ -141,6 +141,7 @@ async fn table(lease: &Lease, wanted: &RemoteName) -> Result<TableSpec> {
         capabilities,
         statistics,
         version: Some(SourceVersion(relation.oid.to_string())),
+        sampled: false,
         handle: Handle::new(Arc::new(table)),
     })
 }
@@ -199,18 +200,26 @@ fn spec(column: &Column, known: &CatalogColumn) -> ColumnSpec {
     }
 }
 
+/// Rows of a page where nothing is known but pages.
+const ROWS_OF_A_PAGE: u64 = 50;
+
 /// The planner's estimate of rows, as of the last ANALYZE, and the pages that there are now.
+///
+/// INVARIANT: of a stored table there always is a figure: whether it was analysed or has any rows, hidden ones too, is seen in no plan.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "an estimate; the cast saturates"
 )]
 fn statistics(relation: &Relation, pages: u64) -> Statistics {
-    let rows = (relation.rows >= 0.0 && relation.pages != 0).then_some(relation.rows as u64);
     let estimate = u64::try_from(relation.pages).unwrap_or(0);
-    let pages = Some(if pages > 0 { pages } else { estimate });
-    let bytes = pages.filter(|pages| *pages > 0).map(|pages| pages * PAGE_BYTES);
-    Statistics { rows, bytes }
+    let pages = if pages > 0 { pages } else { estimate };
+    let analysed = (relation.rows >= 0.0 && relation.pages != 0).then_some(relation.rows as u64);
+    let guessed = relation.stored.then(|| pages.saturating_mul(ROWS_OF_A_PAGE));
+    Statistics {
+        rows: analysed.or(guessed),
+        bytes: Some(pages).filter(|pages| *pages > 0).map(|pages| pages * PAGE_BYTES),
+    }
 }
 
 fn sample(spec: &TableSpec, rows: u32) -> ScanSpec {

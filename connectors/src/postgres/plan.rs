@@ -5,17 +5,18 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 
 use super::{
+    fold::{self, Folded},
     literal::Literal,
     statement::{Column, Table},
 };
 use crate::{
-    capability::{Consistency, OrderVerdict, Pushdown},
+    capability::{Consistency, LimitVerdict, OrderVerdict, Pushdown},
     connector::PlanResponse,
     error::{ConnectorError, Result},
     predicate::{CompareOp, Predicate},
-    scan::{ColumnId, Relation, ScanSpec},
+    scan::{AggregateFunction, ColumnId, Relation, ScanSpec},
     split::Handle,
-    statement::{RowGuard, Seams, write_scan},
+    statement::{RowGuard, Seams, write_over, write_scan},
     table_spec::{RemoteName, Statistics},
 };
 
@@ -40,6 +41,8 @@ pub(super) struct Scan {
     pub pages: u64,
     /// Conditions stand in the statement: an index may serve them.
     pub conditional: bool,
+    /// Sums of groups are among the columns: one that does not fit is an overflow.
+    pub sums: bool,
     pub statistics: Statistics,
 }
 
@@ -49,6 +52,15 @@ pub(super) fn plan(scan: &ScanSpec) -> Result<PlanResponse> {
         return Err(ConnectorError::unsupported("a join at the source is not supported"));
     };
     let table = table.get::<Arc<Table>>()?;
+    if fold::is_grouped(scan) {
+        return folded(table, scan, fold::grouped(table, scan)?);
+    }
+    // An order that is refused, or cannot be kept, is the engine's.
+    if let Some(ordered) = fold::ordered(table, scan)
+        && let Ok(planned) = folded(table, scan, ordered)
+    {
+        return Ok(planned);
+    }
     let planned = write_scan(table.as_ref(), scan, &table.types())?;
     let columns = planned
         .positions
@@ -68,6 +80,7 @@ pub(super) fn plan(scan: &ScanSpec) -> Result<PlanResponse> {
         parameters: planned.parameters,
         schema: Arc::clone(&planned.schema),
         columns,
+        sums: false,
         row_guard: planned.row_guard,
         oid: table.oid,
         statistics: table.statistics,
@@ -85,6 +98,64 @@ pub(super) fn plan(scan: &ScanSpec) -> Result<PlanResponse> {
         order: OrderVerdict::Unsupported,
         limit: planned.limit,
     })
+}
+
+/// A scan whose rows are groups, or the first of an order: one statement, never parts.
+fn folded(table: &Table, scan: &ScanSpec, Folded { over, columns }: Folded) -> Result<PlanResponse> {
+    let planned = write_over(table, scan, over)?;
+    let (order, limit) = match scan.limit {
+        Some(_) => (OrderVerdict::Global, LimitVerdict::Exact),
+        None => (OrderVerdict::Unsupported, LimitVerdict::Unsupported),
+    };
+    let grouped = fold::is_grouped(scan);
+    let estimate = Statistics {
+        rows: table.statistics.rows.map(|rows| rows.min(scan.limit.unwrap_or(rows))),
+        bytes: None,
+    };
+    let handle = Scan {
+        name: table.name.clone(),
+        text: planned.text,
+        shown: planned.shown,
+        pushdown: pushdown(scan, grouped),
+        parameters: planned.parameters,
+        schema: Arc::clone(&planned.schema),
+        columns,
+        row_guard: None,
+        oid: table.oid,
+        seams: Seams::default(),
+        pages: 0,
+        conditional: true,
+        sums: scan.aggregates.iter().any(|one| one.function == AggregateFunction::Sum),
+        statistics: estimate,
+    };
+    Ok(PlanResponse {
+        handle: Handle::new(Arc::new(handle)),
+        schema: planned.schema,
+        estimate,
+        consistency: Consistency::Statement,
+        guard: Pushdown::Exact,
+        filter: vec![Pushdown::Exact; scan.filter.len()],
+        dynamic: vec![Pushdown::Unsupported; scan.dynamic.len()],
+        aggregate: if grouped {
+            Pushdown::Exact
+        } else {
+            Pushdown::Unsupported
+        },
+        join: Pushdown::Unsupported,
+        order,
+        limit,
+    })
+}
+
+/// `guard=exact filter=2/2 groups=1 aggregates=2`, or `… order=exact limit=exact`: for people.
+fn pushdown(scan: &ScanSpec, grouped: bool) -> String {
+    let conditions = scan.filter.len();
+    let fold = if grouped {
+        format!("groups={} aggregates={}", scan.group_by.len(), scan.aggregates.len())
+    } else {
+        "order=exact limit=exact".to_owned()
+    };
+    format!("guard=exact filter={conditions}/{conditions} {fold}")
 }
 
 /// Does a condition ask for few values of a column that an index begins with?

@@ -62,7 +62,7 @@ async fn select(part: &Part, lease: &Lease, call: &CallContext, rows: usize, sen
     let mut stream = pin!(stream);
     let mut reader = Reader::new(scan, rows, &call.counters, Vec::<Row>::new());
     let mut checked = false;
-    while let Some(row) = stream.try_next().await.map_err(from_postgres)? {
+    while let Some(row) = stream.try_next().await.map_err(|error| failed(scan, error))? {
         if !checked {
             scan.check(row.columns())?;
             checked = true;
@@ -74,6 +74,15 @@ async fn select(part: &Part, lease: &Lease, call: &CallContext, rows: usize, sen
         }
     }
     reader.finish(sender).await
+}
+
+/// `numeric_value_out_of_range` of a group's sum is the engine's overflow.
+fn failed(scan: &Scan, error: tokio_postgres::Error) -> ConnectorError {
+    let failure = from_postgres(error);
+    if scan.sums && failure.status() == Some("22003") {
+        return ConnectorError::sum_out_of_range().with_source(failure);
+    }
+    failure
 }
 
 async fn copy(part: &Part, lease: &Lease, call: &CallContext, rows: usize, sender: &BatchSender) -> Result<()> {
@@ -196,6 +205,9 @@ fn builders(scan: &Scan, rows: usize) -> Vec<ColumnBuilder> {
 }
 
 fn misfit(scan: &Scan, column: usize, found: Misfit) -> ConnectorError {
+    if scan.sums && found == Misfit::Decimal {
+        return ConnectorError::sum_out_of_range();
+    }
     let error = ConnectorError::new(
         ConnectorErrorKind::SourceFailed,
         "a value does not fit the type of its column",

@@ -8,7 +8,10 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 use serde::{Deserialize, Serialize};
 
-use crate::capability::{Capabilities, Consistency, FilterSupport, OperatorClass, Pushdown, TypeClass};
+use crate::{
+    capability::{AggregateSupport, Capabilities, Consistency, FilterSupport, OperatorClass, Pushdown, TypeClass},
+    scan::AggregateFunction,
+};
 
 /// What the server's catalog says about a column's type, domains resolved to their base type.
 #[derive(Debug, Clone)]
@@ -279,9 +282,16 @@ impl ColumnType {
 
 /// What the connector can do with these filters.
 pub(super) fn capabilities(filter: FilterSupport) -> Capabilities {
+    use AggregateFunction::{Count, Max, Min, Sum};
     Capabilities {
         filter,
         limit: Pushdown::Exact,
+        top_n: Pushdown::Exact,
+        aggregate: AggregateSupport(
+            [Count, Max, Min, Sum]
+                .map(|function| (function, Pushdown::Exact))
+                .into(),
+        ),
         consistency: Consistency::Statement,
         ..Capabilities::projection_only()
     }

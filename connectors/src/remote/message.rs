@@ -71,6 +71,8 @@ pub(super) struct Table {
     pub statistics: Option<Statistics>,
     #[prost(string, optional, tag = "9")]
     pub version: Option<String>,
+    #[prost(bool, tag = "10")]
+    pub sampled: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -124,6 +126,11 @@ pub(super) struct Capabilities {
     pub limit: u32,
     #[prost(uint32, tag = "3")]
     pub consistency: u32,
+    /// Functions that are done exactly; with them, grouping.
+    #[prost(string, repeated, tag = "8")]
+    pub aggregates: Vec<String>,
+    #[prost(uint32, tag = "9")]
+    pub top_n: u32,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -198,8 +205,20 @@ pub(super) struct Mask {
 pub(super) struct Aggregate {
     #[prost(string, tag = "1")]
     pub function: String,
-    #[prost(message, optional, tag = "2")]
+    /// In postfix order: operands come before what combines them. None: of rows.
+    #[prost(message, repeated, tag = "2")]
+    pub argument: Vec<Operand>,
+}
+
+/// One of them: a column, a literal of one row, or `+`, `-`, `*`.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Operand {
+    #[prost(message, optional, tag = "1")]
     pub column: Option<ColumnRef>,
+    #[prost(message, optional, tag = "2")]
+    pub literal: Option<Array>,
+    #[prost(string, tag = "3")]
+    pub operator: String,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -1,5 +1,6 @@
 //! How do the contract's values become messages, and what of a message is believed?
 
+pub(super) mod aggregate;
 pub(super) mod describe;
 pub(super) mod failure;
 pub(super) mod plan;

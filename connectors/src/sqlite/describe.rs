@@ -166,6 +166,7 @@ fn spec(
         statistics: Statistics { rows, bytes: None },
         handle: Handle::new(Arc::new(table)),
         version: None,
+        sampled: false,
     }
 }
 
@@ -257,7 +258,8 @@ async fn indexes(file: &mut SqliteConnection, table: &str) -> Result<Vec<IndexSp
     Ok(indexes.filter(|index| !index.columns.is_empty()).collect())
 }
 
-/// The greatest rowid: cheap, and near the number of rows where rows are seldom deleted.
+/// The greatest rowid: cheap, and near the number of rows where rows are seldom deleted. 0 where there are none: that a table has
+/// rows, hidden ones too, is not to be seen in a plan.
 async fn estimated_rows(file: &mut SqliteConnection, table: &Table) -> Result<Option<u64>> {
     let Some(row_id) = table.row_id.as_deref() else {
         return Ok(None);
@@ -271,7 +273,7 @@ async fn estimated_rows(file: &mut SqliteConnection, table: &Table) -> Result<Op
         .fetch_one(file)
         .await
         .map_err(from_sqlx)?;
-    Ok(greatest.and_then(|rows| u64::try_from(rows).ok()))
+    Ok(Some(greatest.map_or(0, |rows| u64::try_from(rows).unwrap_or(0))))
 }
 
 /// A name of the rowid that no column has taken.

@@ -60,9 +60,56 @@ pub(crate) fn write_scan<D: Dialect>(
             "an aggregate at the source is not supported",
         ));
     }
-    check_columns(dialect, scan, guard)?;
     let positions = positions(dialect, &scan.output, types)?;
+    let Conditions {
+        written,
+        guard,
+        fenced,
+        filter,
+    } = conditions(dialect, scan, guard)?;
+    let whole = guard == Pushdown::Exact && scan.order.is_empty() && filter.iter().all(|one| *one == Pushdown::Exact);
+    let limit = scan.limit.filter(|_| whole);
 
+    let statement = Shape {
+        positions: &positions,
+        fenced,
+    };
+    let (text, parameters, seams) = statement.write(dialect, written)?.finish(D::placeholder);
+    let (text, shown) = limited(text, limit);
+    // A limit that was sent counts every row: none may be left out here.
+    let row_guard = RowGuard::new(scan).filter(|_| limit.is_none());
+    Ok(PlannedScan {
+        text,
+        shown,
+        pushdown: pushdown(guard, &filter, limit),
+        parameters,
+        seams,
+        schema: schema(&scan.output),
+        positions,
+        guard,
+        row_guard,
+        filter,
+        limit: if limit.is_some() {
+            LimitVerdict::Exact
+        } else {
+            LimitVerdict::Unsupported
+        },
+    })
+}
+
+/// The conditions on the rows of a table, as far as the source evaluates them.
+pub(super) struct Conditions<P> {
+    pub written: Vec<Condition<P>>,
+    pub guard: Pushdown,
+    /// A guard is among them.
+    pub fenced: bool,
+    /// Positional, as `ScanSpec::filter`.
+    pub filter: Vec<Pushdown>,
+}
+
+/// Guard and conjuncts of a scan, with their verdicts.
+pub(super) fn conditions<D: Dialect>(dialect: &D, scan: &ScanSpec, guard: &Guard) -> Result<Conditions<D::Parameter>> {
+    check_columns(dialect, scan, guard)?;
     let mut where_clause = Where {
         written: Vec::new(),
         room: D::MAX_PARAMETERS,
@@ -83,34 +130,11 @@ pub(crate) fn write_scan<D: Dialect>(
         .iter()
         .map(|conjunct| where_clause.add(written(conjunct)))
         .collect();
-    let guard = guard_verdict(guard, rows);
-    let whole = guard == Pushdown::Exact && scan.order.is_empty() && filter.iter().all(|one| *one == Pushdown::Exact);
-    let limit = scan.limit.filter(|_| whole);
-
-    let statement = Shape {
-        positions: &positions,
+    Ok(Conditions {
+        written: where_clause.written,
+        guard: guard_verdict(guard, rows),
         fenced,
-    };
-    let (text, parameters, seams) = statement.write(dialect, where_clause.written)?.finish(D::placeholder);
-    let (text, shown) = limited(text, limit);
-    // A limit that was sent counts every row: none may be left out here.
-    let row_guard = RowGuard::new(scan).filter(|_| limit.is_none());
-    Ok(PlannedScan {
-        text,
-        shown,
-        pushdown: pushdown(guard, &filter, limit),
-        parameters,
-        seams,
-        schema: schema(&scan.output),
-        positions,
-        guard,
-        row_guard,
         filter,
-        limit: if limit.is_some() {
-            LimitVerdict::Exact
-        } else {
-            LimitVerdict::Unsupported
-        },
     })
 }
 
@@ -184,7 +208,7 @@ impl Shape<'_> {
 }
 
 /// The statement, and as people are shown it.
-fn limited(text: String, limit: Option<u64>) -> (String, String) {
+pub(super) fn limited(text: String, limit: Option<u64>) -> (String, String) {
     match limit {
         Some(limit) => (
             format!("{text} LIMIT {}", limit.min(i64::MAX.unsigned_abs())),
@@ -206,7 +230,7 @@ fn pushdown(guard: Pushdown, filter: &[Pushdown], limit: Option<u64>) -> String 
     format!("guard={guard} filter={exact}/{} limit={limit}", filter.len())
 }
 
-fn schema(output: &[OutputColumn]) -> SchemaRef {
+pub(super) fn schema(output: &[OutputColumn]) -> SchemaRef {
     let fields: Vec<Field> = output
         .iter()
         .map(|column| Field::new(&column.name, column.data_type.clone(), column.nullable))

@@ -19,7 +19,7 @@ pub struct Files {
     _directory: Option<tempfile::TempDir>,
 }
 
-const ENGINE: &str = "the engine scans files itself: tests/files and the governance cases on files ask the same";
+const ENGINE: &str = "files are read on a path of their own, which tests/files/kept.rs asks (ADR 0037)";
 
 impl Files {
     pub fn local() -> Option<Arc<dyn Fixture>> {

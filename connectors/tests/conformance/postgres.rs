@@ -84,7 +84,7 @@ fn sql() -> String {
             ts timestamptz, u uuid, v bool, iv interval);
         INSERT INTO random SELECT i, CASE WHEN i % 7 > 0 THEN i % 5 - 2 END,
             (ARRAY[NULL, 'a', 'A', 'b%_c', '', 'ä🛫'])[1 + i % 6], CASE WHEN i % 3 > 0 THEN 'x' END,
-            (ARRAY[NULL, 'NaN', 'Infinity', -0.0, 0.0, 1.5])[1 + i % 6]::float8, CASE WHEN i % 4 > 0 THEN i / 8.0 END,
+            (ARRAY[NULL, 'NaN', 'Infinity', '-0'::float8, 0.0, 1.5])[1 + i % 6], CASE WHEN i % 4 > 0 THEN i / 8.0 END,
             CASE WHEN i % 5 > 0 THEN decode(lpad(to_hex(i % 5), 2, '0'), 'hex') END, CASE WHEN i % 6 > 0 THEN date '2020-01-01' + i % 4 END,
             CASE WHEN i % 7 > 0 THEN timestamptz '2020-01-01 00:00+00' + (i % 3) * interval '1 hour' END,
             CASE WHEN i % 2 > 0 THEN ('00000000-0000-0000-0000-00000000000' || i % 10)::uuid END,

@@ -15,7 +15,11 @@ use arrow::{
     util::pretty::pretty_format_batches,
 };
 use datafusion::{
-    error::DataFusionError, physical_expr::PhysicalExpr, physical_plan::collect, prelude::SessionContext,
+    error::DataFusionError,
+    execution::SendableRecordBatchStream,
+    physical_expr::PhysicalExpr,
+    physical_plan::{ExecutionPlan, collect},
+    prelude::SessionContext,
 };
 use lakegate_connectors::{
     connection::Connection,
@@ -145,6 +149,36 @@ impl Lake {
         prune: Option<Arc<dyn PhysicalExpr>>,
         policy_columns: Vec<usize>,
     ) -> Result<String, DataFusionError> {
+        let batches = self.batches(table, files, projection, prune, policy_columns).await?;
+        Ok(text(&batches))
+    }
+
+    pub async fn batches(
+        &self,
+        table: &FileTable,
+        files: &FileList,
+        projection: Vec<usize>,
+        prune: Option<Arc<dyn PhysicalExpr>>,
+        policy_columns: Vec<usize>,
+    ) -> Result<Vec<RecordBatch>, DataFusionError> {
+        let (plan, session) = self.planned(table, files, projection, prune, policy_columns);
+        collect(plan, session.task_ctx()).await
+    }
+
+    /// The first partition, batch by batch.
+    pub fn stream(&self, table: &FileTable, files: &FileList, projection: Vec<usize>) -> SendableRecordBatchStream {
+        let (plan, session) = self.planned(table, files, projection, None, vec![]);
+        plan.execute(0, session.task_ctx()).expect("a stream")
+    }
+
+    fn planned(
+        &self,
+        table: &FileTable,
+        files: &FileList,
+        projection: Vec<usize>,
+        prune: Option<Arc<dyn PhysicalExpr>>,
+        policy_columns: Vec<usize>,
+    ) -> (Arc<dyn ExecutionPlan>, SessionContext) {
         let url = store_url(&self.connection).expect("url");
         let session = SessionContext::new();
         session
@@ -164,26 +198,27 @@ impl Lake {
             store_url: url,
         })
         .expect("plan");
-        let batches = collect(plan, session.task_ctx()).await?;
-        let batches: Vec<RecordBatch> = batches.iter().map(readable).collect();
-        let text = pretty_format_batches(&batches).expect("text").to_string();
-        let mut lines: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
-        if !lines.is_empty() {
-            lines[1..].sort_unstable();
-        }
-        let clean = |line: &&str| {
-            line.trim_matches('|')
-                .split('|')
-                .map(str::trim)
-                .collect::<Vec<_>>()
-                .join(",")
-        };
-        Ok(lines.iter().map(clean).collect::<Vec<_>>().join("\n"))
+        (plan, session)
     }
 
     pub fn scanned(&self) -> u64 {
         self.meter.bytes.swap(0, Relaxed)
     }
+}
+
+/// Names, and rows in order of their text.
+fn text(batches: &[RecordBatch]) -> String {
+    let batches: Vec<RecordBatch> = batches.iter().map(readable).collect();
+    let text = pretty_format_batches(&batches).expect("text").to_string();
+    let mut lines: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
+    if !lines.is_empty() {
+        lines[1..].sort_unstable();
+    }
+    let clean = |line: &&str| {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        cells.join(",")
+    };
+    lines.iter().map(clean).collect::<Vec<_>>().join("\n")
 }
 
 /// Bytes as text; what is no text is `no text`.

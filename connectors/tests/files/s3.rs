@@ -8,8 +8,8 @@ use object_store::{ObjectStoreExt, path::Path};
 
 use crate::lake::Lake;
 
-#[tokio::test]
-async fn csv_over_s3() {
+/// A lake below a prefix of its own, and the prefix.
+pub fn lake(name: &str) -> Option<(Lake, String)> {
     let given = |name: &str| std::env::var(format!("LAKEGATE_TEST_S3_{name}")).ok();
     let (Some(endpoint), Some(key), Some(secret), Some(bucket)) = (
         given("ENDPOINT"),
@@ -18,9 +18,9 @@ async fn csv_over_s3() {
         given("BUCKET"),
     ) else {
         eprintln!("skipped: LAKEGATE_TEST_S3_{{ENDPOINT,ACCESS_KEY,SECRET_KEY,BUCKET}} are not set");
-        return;
+        return None;
     };
-    let prefix = format!("lakegate-test-{}", std::process::id());
+    let prefix = format!("lakegate-test-{}-{name}", std::process::id());
     let connection = Connection {
         id: "s3".into(),
         version: 1,
@@ -33,7 +33,12 @@ async fn csv_over_s3() {
         credential: Credential::from_plain([("access_key_id", key.as_str()), ("secret_access_key", secret.as_str())]),
         ..Connection::default()
     };
-    let lake = Lake::over(tempfile::tempdir().expect("directory"), connection);
+    Some((Lake::over(tempfile::tempdir().expect("directory"), connection), prefix))
+}
+
+#[tokio::test]
+async fn csv_over_s3() {
+    let Some((lake, prefix)) = lake("csv") else { return };
     let file = Path::from(format!("{prefix}/t/a*b=1.csv"));
     lake.store.put(&file, "x\n1\n".into()).await.expect("put");
     let table = lake.table("t", Format::Csv, &[("x", DataType::Int64)]);

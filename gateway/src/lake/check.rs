@@ -11,6 +11,7 @@ mod masks;
 mod partitions;
 mod people;
 pub(super) mod policies;
+mod projection;
 mod sources;
 mod table_columns;
 mod tables;
@@ -77,6 +78,7 @@ pub(crate) async fn check(cx: &CheckContext<'_>, draft: &mut Draft, lake: &Lake)
     draft.reindex();
     governance::filters(cx, draft, &lake.filters);
     masks::masks(cx, draft, &lake.masks);
+    discovered::governed_are_declared(draft, lake);
     draft.reindex();
     grants::grants(cx, draft, &lake.grants);
     people::keys(cx, draft, &lake.keys);

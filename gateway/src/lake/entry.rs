@@ -116,6 +116,7 @@ impl Picture<'_> {
         match table.body.partitions {
             PartitionMode::None => None,
             PartitionMode::Hive => Some(PartitionsEntry::Mode(PartitionWord::Hive)),
+            PartitionMode::Projection => Some(PartitionsEntry::Mode(PartitionWord::Projection)),
             PartitionMode::Declared => Some(
                 match self.partitions.get(&table.id).filter(|stored| !stored.is_empty()) {
                     Some(stored) => PartitionsEntry::List(

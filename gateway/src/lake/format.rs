@@ -109,9 +109,8 @@ const PARTITION: Shape = Shape::Record(&[
 ]);
 
 const PARTITIONS: Shape = Shape::Either(&[
-    Shape::Choice(&["hive", "declared"], &[]),
+    Shape::Choice(&["hive", "declared", "projection"], &[]),
     Shape::List(&PARTITION),
-    Shape::Later("`partitions: projection`"),
 ]);
 
 /// An entry of `tables`.
@@ -138,12 +137,12 @@ pub const TABLE: Shape = Shape::Record(&[
     key(
         "partitions",
         PARTITIONS,
-        "`hive` lists `key=value/` folders; `declared`, or a list, stores them",
+        "`hive` lists `key=value/` folders; `declared`, or a list, stores them; `projection` counts them out by the options",
     ),
     key(
         "options",
         Shape::Map(&Shape::Scalar),
-        "csv: header delimiter quote escape null serde collection_delimiter map_key_delimiter; csv, ndjson: compression encoding skip_header; orc: by_position",
+        "csv: header delimiter quote escape null serde collection_delimiter map_key_delimiter; csv, ndjson: compression encoding skip_header; orc: by_position; partitions: projection.COLUMN.type range values format interval interval.unit digits, storage.location.template",
     ),
     key("comment", Shape::Text, "for people"),
     key("owner", Shape::Text, "`role:NAME`; `role:admin` if not given"),

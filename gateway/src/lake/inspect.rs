@@ -24,6 +24,8 @@ pub struct FoundTable {
     /// The source's own id, where it has one.
     pub source_id: Option<String>,
     pub columns: Vec<FoundColumn>,
+    /// They follow from rows that were looked at.
+    pub sampled: bool,
 }
 
 /// Why a source could not be asked; our words.

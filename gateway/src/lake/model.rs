@@ -99,6 +99,8 @@ pub enum PartitionWord {
     Hive,
     /// Stored ones; the entry leaves them alone.
     Declared,
+    /// By the rules in the options.
+    Projection,
 }
 
 /// One declared partition.

@@ -9,7 +9,7 @@ use std::{collections::HashSet, sync::Arc};
 use lakegate_catalog::{
     id::ObjectId,
     object::{Kind, Stored},
-    relation::{Column, Table},
+    relation::{Column, RemoteTable, Table},
     snapshot::Snapshot,
 };
 use lakegate_policy::Verdict;
@@ -91,11 +91,16 @@ fn loses_partition(draft: &Draft, table: &ObjectId) -> bool {
 
 /// All but columns, and what says nothing of the data: comments and tags, which have rights of their own.
 fn shape(table: &Table) -> Table {
+    let remote = table.remote.clone();
     Table {
         columns: Vec::new(),
         comment: None,
         inferred: false,
         tags: Default::default(),
+        remote: remote.map(|remote| RemoteTable {
+            sampled: false,
+            ..remote
+        }),
         ..table.clone()
     }
 }

@@ -91,7 +91,9 @@ impl Inspector for SourceInspector {
         let partitions = match table.partitions {
             PartitionMode::Hive => PartitionSource::Hive,
             PartitionMode::None => PartitionSource::None,
-            PartitionMode::Declared => return Err(wrong("columns of declared partitions cannot be inferred")),
+            PartitionMode::Declared | PartitionMode::Projection => {
+                return Err(wrong("columns of declared and projected partitions cannot be inferred"));
+            }
         };
         let draft = FileTableDraft {
             connection,
@@ -138,6 +140,7 @@ impl Inspector for SourceInspector {
             table: spec.name.name.clone(),
             source_id: spec.version.as_ref().map(|version| version.0.clone()),
             columns: spec.schema.fields().iter().map(column).collect(),
+            sampled: spec.sampled,
         }))
     }
 }

@@ -143,6 +143,7 @@ fn partitions_word(table: &Table) -> Option<&'static str> {
         PartitionMode::None => None,
         PartitionMode::Hive => Some("hive"),
         PartitionMode::Declared => Some("declared"),
+        PartitionMode::Projection => Some("projection"),
     }
 }
 

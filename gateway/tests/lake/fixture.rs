@@ -276,6 +276,7 @@ impl Inspector for Sources {
             table: table.to_owned(),
             source_id: None,
             columns,
+            sampled: false,
         }))
     }
 }

@@ -1,6 +1,9 @@
 //! How does a connector's scan run as part of a plan? Planned and split once, read split by split, counted and checked.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use datafusion::{
     arrow::{
@@ -17,7 +20,7 @@ use datafusion::{
         stream::RecordBatchStreamAdapter,
     },
 };
-use futures::{Stream, StreamExt, TryStreamExt, stream};
+use futures::{Stream, StreamExt, TryFutureExt, TryStreamExt, stream};
 use lakegate_connectors::{
     call::{CallContext, Deadline, InvocationId, QueryId, TraceParent},
     capability::Pushdown,
@@ -28,13 +31,16 @@ use lakegate_connectors::{
     predicate::Predicate,
     read_stats::ReadCounters,
     scan::{ColumnId, ColumnRef, Guard, OutputColumn, OutputValue, ScanSpec},
-    split::{ReadRequest, Split, SplitsRequest},
+    split::{Handle, ReadRequest, Split, SplitsRequest},
     table_spec::TableSpec,
 };
+use tokio::sync::OnceCell;
 
 use super::{
     client_span::{ClientSpan, Place},
+    fold::{Fold, taken},
     ipc_bytes,
+    late_keys::LateKeys,
 };
 use crate::{context::QueryContext, engine_error::connector_error, error::QueryError};
 
@@ -56,9 +62,13 @@ pub struct ConnectorScan {
     pub guard: Predicate,
     /// Leakproof conditions; repeated by the caller in any case.
     pub filters: Vec<Predicate>,
+    /// The keys of joins above may be sent as conditions.
+    pub takes_keys: bool,
     pub limit: Option<usize>,
     pub target_partitions: usize,
     pub batch_size: usize,
+    /// What comes back instead of the rows of `columns`.
+    pub fold: Option<Arc<Fold>>,
 }
 
 impl ConnectorScan {
@@ -115,7 +125,22 @@ impl ConnectorScan {
         let mut spec = ScanSpec::table(self.spec.handle.clone(), columns, guard, output);
         spec.filter.clone_from(&self.filters);
         spec.limit = self.limit.and_then(|limit| u64::try_from(limit).ok());
+        if let Some(fold) = &self.fold {
+            fold.onto(&mut spec);
+        }
         spec
+    }
+
+    /// Would the source do all that is asked of it, exactly? Asks it; a source that fails will say so when it is read.
+    pub async fn is_taken(&self) -> bool {
+        let (call, scan) = (self.call(TraceParent::default()), self.request());
+        let planned = self.connector.plan(&call, PlanRequest { scan: scan.clone() }).await;
+        planned.is_ok_and(|plan| taken(&plan, &scan))
+    }
+
+    /// Rows without columns come back.
+    fn is_bare(&self) -> bool {
+        self.columns.is_empty() && self.fold.is_none()
     }
 }
 
@@ -123,60 +148,111 @@ impl ConnectorScan {
 ///
 /// # Errors
 /// Those of the source, in our words.
-pub async fn plan_scan(mut scan: ConnectorScan) -> Result<Arc<dyn ExecutionPlan>, QueryError> {
-    let call = scan.call(TraceParent::default());
-    let mut request = scan.request();
-    if !matches!(scan.guard, Predicate::True) && !request.filter.is_empty() {
+pub async fn plan_scan(scan: ConnectorScan) -> Result<Arc<dyn ExecutionPlan>, QueryError> {
+    let found = Understood::of(scan).await?.found().await?;
+    Ok(Arc::new(ConnectorScanExec::new(found)))
+}
+
+/// A scan as its source understood it.
+struct Understood {
+    scan: ConnectorScan,
+    read: SchemaRef,
+    call: CallContext,
+    handle: Handle,
+    /// Of the conditions that it was sent.
+    verdicts: Vec<Pushdown>,
+}
+
+impl Understood {
+    async fn of(mut scan: ConnectorScan) -> Result<Self, QueryError> {
+        let call = scan.call(TraceParent::default());
+        let mut request = scan.request();
+        let guarded = !matches!(scan.guard, Predicate::True);
+        if guarded && !request.filter.is_empty() {
+            let plan = scan
+                .connector
+                .plan(&call, PlanRequest { scan: request })
+                .await
+                .map_err(failed)?;
+            // INVARIANT: where the source does not apply the guard, it is not sent conditions of the caller either: a value of
+            // a hidden row that cannot be decoded would fail the scan, and the conditions would aim at it.
+            if plan.guard != Pushdown::Exact {
+                scan.filters.clear();
+            }
+            request = scan.request();
+        }
+        let promised = Schema::new(
+            request
+                .output
+                .iter()
+                .map(|column| Field::new(&column.name, column.data_type.clone(), column.nullable))
+                .collect::<Vec<_>>(),
+        );
+        let filters = request.filter.len();
+        let asked = scan.fold.as_ref().map(|_| request.clone());
         let plan = scan
             .connector
             .plan(&call, PlanRequest { scan: request })
             .await
             .map_err(failed)?;
-        // INVARIANT: where the source does not apply the guard, it is not sent conditions of the caller either: a value of
-        // a hidden row that cannot be decoded would fail the scan, and the conditions would aim at it.
-        if plan.guard != Pushdown::Exact {
-            scan.filters.clear();
+        // INVARIANT: groups are of exactly the rows that conditions leave, or nothing is read.
+        if asked.is_some_and(|asked| !taken(&plan, &asked)) {
+            return Err(failed(protocol("the connector does less than it agreed to")));
         }
-        request = scan.request();
+        // One verdict per piece: a missing one is a protocol error. The verdicts themselves only save work at the source,
+        // because the barrier repeats every condition.
+        if plan.filter.len() != filters || !conforms(&plan.schema, &promised) {
+            return Err(failed(protocol("the connector's plan does not answer the request")));
+        }
+        // INVARIANT: keys are conditions of the caller too.
+        scan.takes_keys &= !guarded || plan.guard == Pushdown::Exact;
+        Ok(Self {
+            verdicts: plan.filter,
+            read: Arc::new(promised),
+            handle: plan.handle,
+            scan,
+            call,
+        })
     }
-    let promised = Schema::new(
-        request
-            .output
-            .iter()
-            .map(|column| Field::new(&column.name, column.data_type.clone(), column.nullable))
-            .collect::<Vec<_>>(),
-    );
-    let filters = request.filter.len();
-    let plan = scan
-        .connector
-        .plan(&call, PlanRequest { scan: request })
-        .await
-        .map_err(failed)?;
-    // One verdict per piece: a missing one is a protocol error. The verdicts themselves only save work at the source,
-    // because the barrier repeats every condition.
-    if plan.filter.len() != filters || !conforms(&plan.schema, &promised) {
-        return Err(failed(protocol("the connector's plan does not answer the request")));
+
+    async fn found(self) -> Result<Found, QueryError> {
+        let splits = splits(&self.scan, &self.call, &self.handle).await?;
+        Ok(Found {
+            held: Held::by(&splits, &self.scan.connector, &self.call),
+            scan: self.scan,
+            read: self.read,
+            splits,
+        })
     }
+}
+
+/// A scan in pieces.
+struct Found {
+    scan: ConnectorScan,
+    read: SchemaRef,
+    splits: Vec<Split>,
+    /// What several splits hold together.
+    held: Option<Arc<Held>>,
+}
+
+async fn splits(scan: &ConnectorScan, call: &CallContext, planned: &Handle) -> Result<Vec<Split>, QueryError> {
     let mut splits = Vec::new();
     let mut token = None;
     for _ in 0..MAX_SPLIT_PAGES {
         scan.cx.check()?;
         let wanted = SplitsRequest {
-            scan: plan.handle.clone(),
+            scan: planned.clone(),
             parallelism: scan.target_partitions,
             token,
         };
-        let page = scan.connector.splits(&call, wanted).await.map_err(failed)?;
+        let page = scan.connector.splits(call, wanted).await.map_err(failed)?;
         splits.extend(page.splits);
         token = page.next;
         if token.is_none() {
-            break;
+            return Ok(splits);
         }
     }
-    if token.is_some() {
-        return Err(failed(protocol("the connector has more splits than can be planned")));
-    }
-    Ok(Arc::new(ConnectorScanExec::new(scan, Arc::new(promised), splits)))
+    Err(failed(protocol("the connector has more splits than can be planned")))
 }
 
 /// Adds a batch, or the failure, to the span of its split.
@@ -211,25 +287,29 @@ fn failed(error: ConnectorError) -> QueryError {
 }
 
 /// The splits of one scan, dealt out to partitions.
+///
+/// Where keys of joins above may come, the scan is planned a second time with them when they are there, once for all partitions:
+/// as conditions like any other, with the verdicts, paths and splits that the source has for them.
 pub struct ConnectorScanExec {
-    scan: ConnectorScan,
-    read: SchemaRef,
-    splits: Vec<Split>,
-    /// What several splits hold together.
-    held: Option<Arc<Held>>,
+    asked: ConnectorScan,
+    /// As planned without keys; gone when it is known that it will not be read.
+    planned: Arc<Mutex<Option<Arc<Found>>>>,
+    late: Vec<LateKeys>,
+    ready: Arc<OnceCell<Arc<Found>>>,
     partitions: usize,
     properties: Arc<PlanProperties>,
 }
 
 impl ConnectorScanExec {
-    fn new(scan: ConnectorScan, read: SchemaRef, splits: Vec<Split>) -> Self {
-        let concurrency = scan.connector.spec().max_concurrency;
-        let partitions = scan.target_partitions.min(splits.len()).min(concurrency).max(1);
-        let held = Held::by(&splits, &scan.connector, &scan.call(TraceParent::default()));
-        let schema = if scan.columns.is_empty() {
+    fn new(planned: Found) -> Self {
+        let asked = planned.scan.clone();
+        let concurrency = asked.connector.spec().max_concurrency;
+        let pieces = planned.splits.len();
+        let partitions = asked.target_partitions.min(pieces).min(concurrency).max(1);
+        let schema = if asked.is_bare() {
             Arc::new(Schema::empty())
         } else {
-            Arc::clone(&read)
+            Arc::clone(&planned.read)
         };
         let properties = PlanProperties::new(
             EquivalenceProperties::new(schema),
@@ -238,65 +318,121 @@ impl ConnectorScanExec {
             Boundedness::Bounded,
         );
         Self {
-            scan,
-            read,
-            splits,
-            held,
+            asked,
+            planned: Arc::new(Mutex::new(Some(Arc::new(planned)))),
+            late: Vec::new(),
+            ready: Arc::default(),
             partitions,
             properties: Arc::new(properties),
         }
     }
 
-    fn open(&self, split: &Split) -> impl Stream<Item = EngineResult<RecordBatch>> + Send + use<> {
-        let (scan, held) = (self.scan.clone(), self.held.clone());
-        let statement = split.statement.clone().unwrap_or_default();
-        let request = ReadRequest {
-            split: split.handle.clone(),
-            batch_rows: self.scan.batch_size,
-            dynamic: Vec::new(),
-            row_hint: self.scan.limit.and_then(|limit| u64::try_from(limit).ok()),
-        };
-        let opening = async move {
-            let told = ClientSpan::read(&scan.cx, &scan.place, &statement);
-            let call = scan.call(told.trace_parent());
-            let opened = call.bounded(async { scan.connector.read(&call, request).await }).await;
-            let stream = opened.inspect_err(|error| told.failed(error))?;
-            Ok::<_, ConnectorError>(stream.batches.inspect(move |batch| tell(&told, batch)))
-        };
-        let (read, cx, name) = (
-            Arc::clone(&self.read),
-            Arc::clone(&self.scan.cx),
-            self.scan.place.connection.clone(),
-        );
-        let (schema, bare) = (self.schema(), self.scan.columns.is_empty());
-        stream::once(opening).try_flatten().map(move |batch| {
-            // As long as this is read.
-            let _ = &held;
-            let batch = batch.map_err(DataFusionError::from)?;
-            if !conforms(&batch.schema(), &read) {
-                return Err(protocol("a batch does not have the negotiated schema").into());
-            }
-            cx.meter.add_connector(&name, ipc_bytes::of(&batch));
-            cx.check().map_err(|error| DataFusionError::External(Box::new(error)))?;
-            if bare {
-                return Ok(batch.project(&[])?);
-            }
-            Ok(batch.with_schema(Arc::clone(&schema))?)
-        })
+    fn with(&self, late: Vec<LateKeys>) -> Self {
+        Self {
+            asked: self.asked.clone(),
+            planned: Arc::clone(&self.planned),
+            late,
+            ready: Arc::default(),
+            partitions: self.partitions,
+            properties: Arc::clone(&self.properties),
+        }
     }
+
+    /// The scan that waits for these keys too; `None` if its source may not be told of them.
+    pub(crate) fn with_late(&self, keys: LateKeys) -> Option<Self> {
+        let asked = &self.asked;
+        if !asked.takes_keys || asked.limit.is_some() || asked.fold.is_some() || asked.columns.is_empty() {
+            return None;
+        }
+        let late = self.late.iter().cloned().chain([keys]).collect();
+        Some(self.with(late))
+    }
+}
+
+/// The scan with the keys that are known now.
+async fn ready(
+    asked: ConnectorScan,
+    planned: Arc<Mutex<Option<Arc<Found>>>>,
+    late: Vec<LateKeys>,
+) -> Result<Arc<Found>, QueryError> {
+    let first = || planned.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut known = Vec::new();
+    for keys in late {
+        known.extend(keys.conditions().await);
+    }
+    if !known.is_empty() {
+        let (mut scan, keys) = (asked.clone(), known.len());
+        scan.filters.extend(known);
+        let understood = Understood::of(scan).await?;
+        let mut of_keys = understood.verdicts.iter().rev().take(keys);
+        // What the source does not take would only cost a second look at it.
+        if of_keys.any(|verdict| *verdict != Pushdown::Unsupported) {
+            // What the first plan holds at the source may be what the second one needs.
+            drop(first().take());
+            return Ok(Arc::new(understood.found().await?));
+        }
+    }
+    let found = first().clone();
+    match found {
+        Some(found) => Ok(found),
+        None => Ok(Arc::new(Understood::of(asked).await?.found().await?)),
+    }
+}
+
+/// The rows of a split.
+fn open(
+    found: &Arc<Found>,
+    split: &Split,
+    schema: SchemaRef,
+) -> impl Stream<Item = EngineResult<RecordBatch>> + Send + use<> {
+    let (scan, held) = (found.scan.clone(), found.held.clone());
+    let statement = split.statement.clone().unwrap_or_default();
+    let request = ReadRequest {
+        split: split.handle.clone(),
+        batch_rows: scan.batch_size,
+        dynamic: Vec::new(),
+        row_hint: scan.limit.and_then(|limit| u64::try_from(limit).ok()),
+    };
+    let (read, cx, name) = (
+        Arc::clone(&found.read),
+        Arc::clone(&scan.cx),
+        scan.place.connection.clone(),
+    );
+    let bare = scan.is_bare();
+    let opening = async move {
+        let told = ClientSpan::read(&scan.cx, &scan.place, &statement);
+        let call = scan.call(told.trace_parent());
+        let opened = call.bounded(async { scan.connector.read(&call, request).await }).await;
+        let stream = opened.inspect_err(|error| told.failed(error))?;
+        Ok::<_, ConnectorError>(stream.batches.inspect(move |batch| tell(&told, batch)))
+    };
+    stream::once(opening).try_flatten().map(move |batch| {
+        // As long as this is read.
+        let _ = &held;
+        let batch = batch.map_err(DataFusionError::from)?;
+        if !conforms(&batch.schema(), &read) {
+            return Err(protocol("a batch does not have the negotiated schema").into());
+        }
+        cx.meter.add_connector(&name, ipc_bytes::of(&batch));
+        cx.check().map_err(|error| DataFusionError::External(Box::new(error)))?;
+        if bare {
+            return Ok(batch.project(&[])?);
+        }
+        Ok(batch.with_schema(Arc::clone(&schema))?)
+    })
 }
 
 impl fmt::Debug for ConnectorScanExec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectorScanExec")
-            .field("splits", &self.splits.len())
+            .field("connection", &self.asked.place.connection)
             .finish_non_exhaustive()
     }
 }
 
 impl DisplayAs for ConnectorScanExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ConnectorScanExec: connection={}", self.scan.place.connection)
+        write!(f, "ConnectorScanExec: connection={}", self.asked.place.connection)
     }
 }
 
@@ -315,8 +451,13 @@ impl ExecutionPlan for ConnectorScanExec {
 
     fn apply_expressions(
         &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> EngineResult<TreeNodeRecursion>,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> EngineResult<TreeNodeRecursion>,
     ) -> EngineResult<TreeNodeRecursion> {
+        for keys in &self.late {
+            if f(&keys.shown())? == TreeNodeRecursion::Stop {
+                return Ok(TreeNodeRecursion::Stop);
+            }
+        }
         Ok(TreeNodeRecursion::Continue)
     }
 
@@ -339,10 +480,21 @@ impl ExecutionPlan for ConnectorScanExec {
         self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
     }
 
+    /// A plan that runs again has other keys: without those of the first run.
+    fn reset_state(self: Arc<Self>) -> EngineResult<Arc<dyn ExecutionPlan>> {
+        Ok(Arc::new(self.with(Vec::new())))
+    }
+
     fn execute(&self, partition: usize, _: Arc<TaskContext>) -> EngineResult<SendableRecordBatchStream> {
-        let mine = self.splits.iter().skip(partition).step_by(self.partitions);
-        let opened: Vec<_> = mine.map(|split| self.open(split)).collect();
-        let batches = stream::iter(opened).flatten();
+        let (asked, planned, late) = (self.asked.clone(), Arc::clone(&self.planned), self.late.clone());
+        let (once, partitions, schema) = (Arc::clone(&self.ready), self.partitions, self.schema());
+        let begun = async move {
+            let found = once.get_or_try_init(|| ready(asked, planned, late)).await?;
+            let mine = found.splits.iter().skip(partition).step_by(partitions);
+            let opened: Vec<_> = mine.map(|split| open(found, split, Arc::clone(&schema))).collect();
+            Ok::<_, QueryError>(stream::iter(opened).flatten())
+        };
+        let batches = stream::once(begun.map_err(|error| DataFusionError::External(Box::new(error)))).try_flatten();
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), batches)))
     }
 }

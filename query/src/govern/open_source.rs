@@ -12,12 +12,16 @@ use datafusion::{
 };
 use lakegate_connectors::{
     error::ConnectorError,
-    files::{self, AbsentPolicyColumns, FileList, FileScan, FileTable, MetadataCache, PolicyRead},
+    files::{
+        self, AbsentPolicyColumns, FileList, FileScan, FileTable, Listings, MetadataCache, PolicyRead,
+        projection::INJECTED,
+    },
     predicate::Predicate,
     scan::ColumnRef,
 };
 
 use super::{
+    chosen::named_values,
     figure::Figure,
     inner_plan::physical,
     row_filter::{all, binary, relaxed},
@@ -61,10 +65,10 @@ impl Opened {
     }
 }
 
-/// The files of a table, as listed for this query.
+/// The files of a table that are left before the conditions of the statement, as listed for it.
 struct Files<'a> {
     table: &'a FileTable,
-    listed: &'a FileList,
+    visible: &'a FileList,
     cache: &'a Arc<MetadataCache>,
 }
 
@@ -84,16 +88,15 @@ impl GovernedTable {
                     .map_err(QueryError::internal)?;
                 Ok(Opened::new(scan, None))
             }
-            TableSource::Files { table, files, cache } => {
-                self.files(
-                    &Files {
-                        table,
-                        listed: files,
-                        cache,
-                    },
-                    request,
-                )
-                .await
+            TableSource::Files { table, listings, cache } => {
+                let policy = pruning(&self.scope.guard, table, &self.raw)?;
+                let (table, visible) = self.listed((table, listings), &request, policy.as_ref()).await?;
+                let files = Files {
+                    table: &table,
+                    visible: &visible,
+                    cache,
+                };
+                self.files(&files, request, policy).await
             }
             TableSource::Connector {
                 connector,
@@ -115,25 +118,29 @@ impl GovernedTable {
                     columns: request.needed,
                     guard: self.scope.guard.clone(),
                     filters: if untold { Vec::new() } else { request.filters },
+                    takes_keys: !untold,
                     limit,
                     target_partitions: request.target_partitions,
                     batch_size: request.batch_size,
+                    fold: None,
                 };
                 Ok(Opened::new(plan_scan(request).await?, spec.statistics.rows))
             }
         }
     }
 
-    async fn files(&self, files: &Files<'_>, request: SourceRequest) -> Result<Opened> {
-        let table = files.table;
+    async fn files(
+        &self,
+        files: &Files<'_>,
+        request: SourceRequest,
+        policy: Option<Arc<dyn PhysicalExpr>>,
+    ) -> Result<Opened> {
+        let (table, visible) = (files.table, files.visible);
         let store_url = files::store_url(&table.connection).map_err(source)?;
-        let policy = pruning(&self.scope.guard, table, &self.raw)?;
-        // INVARIANT: the policy prunes alone first; what it leaves is what rule 6 and the shown figures are about.
-        let visible = pruned(table, files.listed, policy.as_ref());
         let store = request.runtime.object_store(&store_url).map_err(QueryError::internal)?;
         if !self.scope.policy_columns.is_empty() && table.absent == AbsentPolicyColumns::Deny {
             let names: Vec<String> = self.names(&self.scope.policy_columns);
-            let absent = files::check_policy_columns(table, &visible, &names, &store, files.cache)
+            let absent = files::check_policy_columns(table, visible, &names, &store, files.cache)
                 .await
                 .map_err(source)?;
             if let Some((column, file)) = absent.first() {
@@ -147,10 +154,10 @@ impl GovernedTable {
         };
         self.cx
             .meter
-            .add_governed(self.governed_bytes(&request, files, &visible, policy.as_ref()).await?);
-        let rows = files::estimated_rows(table, &visible, &store, files.cache).await;
+            .add_governed(self.governed_bytes(&request, files, policy.as_ref()).await?);
+        let rows = files::estimated_rows(table, visible, &store, files.cache).await;
         let user = pruning(&all(request.filters), table, &self.raw)?;
-        let left = pruned(table, &visible, user.as_ref());
+        let left = pruned(table, visible, user.as_ref());
         let both: Vec<_> = policy.into_iter().chain(user).collect();
         let scan = FileScan {
             table,
@@ -172,30 +179,74 @@ impl GovernedTable {
         Ok(Opened::new(files::scan(scan).map_err(source)?, rows))
     }
 
+    /// The files of the partitions that the policy leaves, listed now. The statement's conditions keep folders from being listed
+    /// only where the caller may know figures of all of them: what others are shown, and what fails them, must not follow from what
+    /// they ask. Values that only the statement can name are another matter.
+    async fn listed(
+        &self,
+        (table, listings): (&FileTable, &Listings),
+        request: &SourceRequest,
+        policy: Option<&Arc<dyn PhysicalExpr>>,
+    ) -> Result<(FileTable, FileList)> {
+        let user = if self.hides() {
+            None
+        } else {
+            pruning(&all(request.filters.clone()), table, &self.raw)?
+        };
+        let both = datafusion::physical_expr::conjunction_opt(policy.cloned().into_iter().chain(user));
+        let asked = |column: &str| named_values(&request.filters, &self.scope.guard, column);
+        let table = files::project(table, both.as_ref(), &asked).map_err(|error| self.unprojected(error))?;
+        let files = files::list_left(&table, listings, both.as_ref())
+            .await
+            .map_err(source)?;
+        // INVARIANT: the policy prunes alone first; what it leaves is what rule 6 and the shown figures are about.
+        let visible = pruned(&table, &files, policy);
+        Ok((table, visible))
+    }
+
+    /// What only the statement can name is named in the error, if the caller sees it.
+    fn unprojected(&self, error: ConnectorError) -> QueryError {
+        if error.code() != INJECTED {
+            return source(error);
+        }
+        let shown = error
+            .detail()
+            .filter(|name| self.scope.columns.iter().any(|column| column.field.name() == name));
+        let column = shown.map_or_else(|| "a partition column".to_owned(), |name| format!("column `{name}`"));
+        let text = format!(
+            "{column} of table `{}` needs `=` or IN in the WHERE clause",
+            self.grant.name()
+        );
+        QueryError::new(ErrorCode::InvalidRequest, text)
+    }
+
     /// What projection and the policy's pruning leave. Exact where the figure is what the caller will be shown for this table;
     /// else the sizes of the files, which cost no footer.
     async fn governed_bytes(
         &self,
         request: &SourceRequest,
         files: &Files<'_>,
-        visible: &FileList,
         policy: Option<&Arc<dyn PhysicalExpr>>,
     ) -> Result<u64> {
         if !self.hides() {
-            return Ok(visible.files.iter().map(|file| file.object_meta.size).sum());
+            return Ok(files.visible.files.iter().map(|file| file.object_meta.size).sum());
+        }
+        // Of partitions that the statement names, not even the size is told: the caller chose them.
+        if matches!(&self.source, TableSource::Files { table, .. } if files::is_chosen_by_statements(table)) {
+            return Ok(0);
         }
         let store_url = files::store_url(&files.table.connection).map_err(source)?;
         let store = request.runtime.object_store(&store_url).map_err(QueryError::internal)?;
         let read = PolicyRead {
             table: files.table,
-            files: visible,
+            files: files.visible,
             columns: &request.needed,
             policy,
         };
         files::policy_bytes(&read, &store, files.cache).await.map_err(source)
     }
 
-    fn place(&self) -> Place {
+    pub(super) fn place(&self) -> Place {
         Place {
             catalog: self.grant.path.catalog.name.clone(),
             connection: self.grant.path.connection.name.clone(),
@@ -218,18 +269,6 @@ impl GovernedTable {
             format!("table `{name}` cannot be read until its declaration fits its source"),
         )
         .because(format!("policy column `{column}` is absent from `{file}`"))
-    }
-}
-
-/// The partitions of a declared table that the policy leaves, so that hidden ones are not even listed; for use before
-/// `list_files`.
-///
-/// # Errors
-/// Those of [`GovernedTable::new`], and `PARTITION_MISMATCH`.
-pub fn prune_declared(governed: &GovernedTable, table: &FileTable) -> Result<FileTable> {
-    match pruning(&governed.scope.guard, table, &governed.raw)? {
-        Some(predicate) => files::prune_declared(table, &predicate).map_err(source),
-        None => Ok(table.clone()),
     }
 }
 

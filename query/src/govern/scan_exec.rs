@@ -2,18 +2,21 @@
 //!
 //! governance.md §6.1: everything that the engine could push, swap, fold or trust is refused by the trait's defaults.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use datafusion::{
     arrow::{
         array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions},
         datatypes::{DataType, SchemaRef},
     },
-    common::{Statistics, tree_node::TreeNodeRecursion},
+    common::{
+        Statistics,
+        tree_node::{Transformed, TreeNode, TreeNodeRecursion},
+    },
     config::ConfigOptions,
     error::{DataFusionError, Result},
     execution::{SendableRecordBatchStream, TaskContext},
-    physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr},
+    physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr, expressions::DynamicFilterPhysicalExpr},
     physical_plan::{
         ChildrenPropertiesMode, DisplayAs, DisplayFormatType, EmptyRecordBatchStream, ExecutionPlan,
         ExecutionPlanProperties, PlanProperties, ReplaceChildrenOptions,
@@ -27,8 +30,18 @@ use datafusion::{
 use futures::StreamExt;
 use lakegate_catalog::name::TableName;
 
-use super::{failure::sanitised, figure::Figure, policy_filter::Mark};
-use crate::context::QueryContext;
+use super::{
+    failure::{sanitised, sanitised_fold},
+    figure::Figure,
+    policy_filter::Mark,
+};
+use crate::{
+    context::QueryContext,
+    federate::{
+        late_keys::{KeyColumn, LateKeys},
+        scan_exec::ConnectorScanExec,
+    },
+};
 
 /// Whose scan it is, and what of it may be shown.
 #[derive(Clone)]
@@ -37,12 +50,16 @@ pub(super) struct Seen {
     pub(super) relation: TableName,
     /// Accepted conditions of the user, as text over visible columns.
     pub(super) filters: Vec<String>,
+    /// What the source makes of the rows, in the same words; empty: nothing.
+    pub(super) fold: String,
     /// Partitions shown at least.
     pub(super) partitions: usize,
     /// Rows or cells are hidden.
     pub(super) restricted: bool,
     /// What the planner may know of the size.
     pub(super) figure: Figure,
+    /// Of each column, what the source calls it and its type there, if rows may be chosen by its values; empty below a limit.
+    pub(super) keys: Vec<Option<KeyColumn>>,
 }
 
 /// The barrier around one governed scan.
@@ -50,6 +67,8 @@ pub struct GovernedScanExec {
     seen: Seen,
     mark: Mark,
     inner: Arc<dyn ExecutionPlan>,
+    /// Of joins above, for the source.
+    late: Vec<LateKeys>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
@@ -70,9 +89,49 @@ impl GovernedScanExec {
             seen,
             mark,
             inner,
+            late: Vec::new(),
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
         }
+    }
+
+    /// The scan whose source is told, while it runs, which keys a join can use. `columns` says which column of the join's input is
+    /// which column here. `None` if no source takes keys, or the values of the columns are not those of the source.
+    pub(super) fn with_keys(
+        &self,
+        filter: &Arc<DynamicFilterPhysicalExpr>,
+        columns: &BTreeMap<usize, usize>,
+    ) -> Result<Option<Self>> {
+        let keys = columns.iter().filter_map(|(joined, here)| {
+            let key = self.seen.keys.get(*here)?.as_ref()?;
+            Some((*joined, key.clone()))
+        });
+        let Some(keys) = LateKeys::new(Arc::clone(filter), keys.collect()) else {
+            return Ok(None);
+        };
+        let told = Arc::clone(&self.inner).transform_down(|plan| {
+            let source = plan.downcast_ref::<ConnectorScanExec>();
+            Ok(match source.and_then(|source| source.with_late(keys.clone())) {
+                Some(told) => Transformed::new(Arc::new(told) as _, true, TreeNodeRecursion::Stop),
+                None => Transformed::no(plan),
+            })
+        })?;
+        if !told.transformed {
+            return Ok(None);
+        }
+        let mut scan = Self::new(self.seen.clone(), self.mark.clone(), self.schema(), told.data);
+        scan.late = self.late.iter().cloned().chain([keys]).collect();
+        Ok(Some(scan))
+    }
+
+    /// The visible columns that joins give keys for.
+    fn key_names(&self) -> impl Iterator<Item = &str> {
+        let asked = |source: &str| self.late.iter().any(|keys| keys.names().any(|name| name == source));
+        let fields = self.properties.eq_properties.schema().fields().iter();
+        fields.zip(&self.seen.keys).filter_map(move |(field, key)| {
+            let key = key.as_ref()?;
+            asked(key.column.column.as_str()).then_some(field.name().as_str())
+        })
     }
 
     pub(super) fn mark(&self) -> &Mark {
@@ -107,7 +166,11 @@ impl DisplayAs for GovernedScanExec {
         if !self.seen.filters.is_empty() {
             write!(f, ", filters=[{}]", self.seen.filters.join(", "))?;
         }
-        Ok(())
+        let keys: Vec<&str> = self.key_names().collect();
+        if !keys.is_empty() {
+            write!(f, ", keys=[{}]", keys.join(", "))?;
+        }
+        f.write_str(&self.seen.fold)
     }
 }
 
@@ -126,9 +189,14 @@ impl ExecutionPlan for GovernedScanExec {
 
     fn apply_expressions(
         &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
-        // No dynamic filter is kept in this version, so none is shown.
+        // A join looks for its filter here before it computes one.
+        for keys in &self.late {
+            if f(&keys.shown())? == TreeNodeRecursion::Stop {
+                return Ok(TreeNodeRecursion::Stop);
+            }
+        }
         Ok(TreeNodeRecursion::Continue)
     }
 
@@ -172,7 +240,12 @@ impl ExecutionPlan for GovernedScanExec {
         if partition >= self.inner.output_partitioning().partition_count() {
             return Ok(Box::pin(EmptyRecordBatchStream::new(self.schema())));
         }
-        let inner = self.inner.execute(partition, context).map_err(sanitised)?;
+        let public: fn(DataFusionError) -> DataFusionError = if self.seen.fold.is_empty() {
+            sanitised
+        } else {
+            sanitised_fold
+        };
+        let inner = self.inner.execute(partition, context).map_err(public)?;
         let (schema, cx, restricted) = (self.schema(), Arc::clone(&self.seen.cx), self.seen.restricted);
         let output = Arc::clone(&schema);
         let batches = std::panic::AssertUnwindSafe(inner).catch_unwind().map(move |item| {
@@ -181,7 +254,7 @@ impl ExecutionPlan for GovernedScanExec {
             let batch = item
                 .unwrap_or_else(|_| Err(DataFusionError::Internal("a decoder panicked".to_owned())))
                 .and_then(|batch| dressed(batch, &output, restricted))
-                .map_err(sanitised)?;
+                .map_err(public)?;
             metrics.record_output(batch.num_rows());
             Ok(batch)
         });

@@ -18,14 +18,15 @@ use lakegate_catalog::relation::ViewSecurity;
 use lakegate_connectors::{
     connection::Connection,
     connector::Connector,
-    files::{FileList, FileTable, MetadataCache, raw_schema},
+    files::{FileTable, Listings, MetadataCache, raw_schema},
     predicate::Predicate,
+    scan::ColumnRef,
     table_spec::TableSpec,
 };
 
 use super::{
     inner_plan::InnerPlan,
-    leakproof,
+    leakproof::{self, ClearColumns},
     open_source::SourceRequest,
     policy_filter::Mark,
     scan_exec::{GovernedScanExec, Seen},
@@ -35,16 +36,18 @@ use crate::{
     authorize::RelationGrant,
     context::QueryContext,
     error::{ErrorCode, QueryError, Result},
+    federate::late_keys::KeyColumn,
     views::ViewBody,
 };
 
 /// Where the rows of a governed table come from.
 #[derive(Clone, Debug)]
 pub enum TableSource {
-    /// Files of one listing; the session's runtime knows their store under `store_url(&table.connection)`.
+    /// Files, listed for the statement when they are scanned; the session's runtime knows their store under
+    /// `store_url(&table.connection)`.
     Files {
         table: Arc<FileTable>,
-        files: Arc<FileList>,
+        listings: Arc<Listings>,
         cache: Arc<MetadataCache>,
     },
     /// A table of a source that answers scans itself.
@@ -145,8 +148,26 @@ impl GovernedTable {
         (self.scope.restricted || self.scope.narrowed || lends || self.cx.is_lent()) && !self.grant.read_stats
     }
 
-    fn leakproof(&self, filter: &Expr) -> Option<Predicate> {
+    pub(super) fn leakproof(&self, filter: &Expr) -> Option<Predicate> {
         leakproof::translate(filter, &self.scope)
+    }
+
+    /// What the source calls a visible column whose values it holds as they are seen.
+    fn key(&self, field: &Field) -> Option<KeyColumn> {
+        let (name, data_type) = self.scope.clear(field.name())?;
+        (data_type == field.data_type()).then(|| KeyColumn {
+            column: ColumnRef::of(name),
+            data_type: data_type.clone(),
+        })
+    }
+
+    /// What the invariant looks for.
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            digest: self.grant.digest,
+            epoch: self.grant.epoch,
+            query: self.cx.query.clone(),
+        }
     }
 
     async fn governed(
@@ -173,11 +194,14 @@ impl GovernedTable {
                 .map(|column| Arc::clone(&column.field))
                 .collect::<Vec<_>>(),
         ));
-        let mark = Mark {
-            digest: self.grant.digest,
-            epoch: self.grant.epoch,
-            query: self.cx.query.clone(),
+        let keys = match &self.source {
+            TableSource::Connector { .. } if limit.is_none() => {
+                schema.fields().iter().map(|field| self.key(field)).collect()
+            }
+            // Fewer rows below a limit are other rows above it, and what is not asked by conditions has no use for keys.
+            _ => Vec::new(),
         };
+        let mark = self.mark();
         let plan = InnerPlan {
             scope: &self.scope,
             mark: mark.clone(),
@@ -202,15 +226,17 @@ impl GovernedTable {
             cx: Arc::clone(&self.cx),
             relation: self.grant.name(),
             filters: shown,
+            fold: String::new(),
             partitions: if self.hides() { partitions } else { 1 },
             restricted: self.scope.restricted,
             figure: source.figure.asked(!accepted.is_empty(), limit),
+            keys,
         };
         Ok(Arc::new(GovernedScanExec::new(seen, mark, schema, inner)))
     }
 }
 
-fn unqualified(filter: &Expr) -> Expr {
+pub(super) fn unqualified(filter: &Expr) -> Expr {
     use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
     let bare = filter.clone().transform(|expr| {
         Ok(match expr {

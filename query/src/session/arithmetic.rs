@@ -19,6 +19,8 @@ use datafusion::{
     optimizer::AnalyzerRule,
 };
 
+pub(crate) use operation::operator_of;
+
 use operation::Operation;
 
 /// Replaces operators by functions that check.

@@ -12,6 +12,7 @@ use datafusion::{
 use super::{
     arithmetic::CheckedArithmetic, binary_text::NamedText, meaning, membership::Membership, moments::ComparedMoments,
 };
+use crate::govern::join_keys::JoinKeys;
 
 /// Physical rules that are left out.
 ///
@@ -34,11 +35,9 @@ pub fn register(builder: SessionStateBuilder) -> SessionStateBuilder {
     analyzer.extend(Analyzer::new().rules);
     analyzer.push(Arc::new(CheckedArithmetic));
     analyzer.push(Arc::new(NamedText));
-    let physical = PhysicalOptimizer::new()
-        .rules
-        .into_iter()
-        .filter(|rule| !REFUSED_PHYSICAL.contains(&rule.name()))
-        .collect();
+    let mut physical = PhysicalOptimizer::new().rules;
+    physical.retain(|rule| !REFUSED_PHYSICAL.contains(&rule.name()));
+    physical.push(Arc::new(JoinKeys));
     builder
         .with_analyzer_rules(analyzer)
         .with_physical_optimizer_rules(physical)
@@ -56,6 +55,9 @@ mod tests {
             assert!(all.iter().any(|rule| rule.name() == *name), "{name} is no rule");
             assert!(!state.physical_optimizers().iter().any(|rule| rule.name() == *name));
         }
-        assert_eq!(state.physical_optimizers().len(), all.len() - REFUSED_PHYSICAL.len());
+        assert_eq!(
+            state.physical_optimizers().len(),
+            all.len() - REFUSED_PHYSICAL.len() + 1
+        );
     }
 }

@@ -11,7 +11,7 @@ use datafusion::{
 };
 use lakegate_connectors::{
     connection::Connection,
-    files::{self, AbsentPolicyColumns, FileTable, Format, FormatOptions, MetadataCache, PartitionSource},
+    files::{self, AbsentPolicyColumns, FileTable, Format, FormatOptions, Listings, MetadataCache, PartitionSource},
 };
 use lakegate_query::{
     authorize::{Attempt, authorize},
@@ -96,10 +96,9 @@ pub fn file_table(lake: &Lake, directory: &Path) -> FileTable {
 pub async fn file_source(lake: &Lake, directory: &Path) -> TableSource {
     let table = file_table(lake, directory);
     let store = files::open_store(&table.connection).unwrap();
-    let listed = files::list_files(&table, &store).await.unwrap();
     TableSource::Files {
         table: Arc::new(table),
-        files: Arc::new(listed),
+        listings: Arc::new(Listings::new(store)),
         cache: Arc::new(MetadataCache::default()),
     }
 }

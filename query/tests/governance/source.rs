@@ -156,6 +156,7 @@ fn source(liar: &Arc<Liar>) -> TableSource {
         capabilities: Capabilities::projection_only(),
         statistics: Statistics::default(),
         version: None,
+        sampled: false,
     };
     let connector: Arc<dyn Connector> = Arc::clone(liar) as Arc<dyn Connector>;
     TableSource::Connector {

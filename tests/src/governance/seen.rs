@@ -7,11 +7,12 @@ use lakegate_query::{context::Caller, service::SubmitRequest};
 
 use crate::world::World;
 
-/// Codes of what fails at the value of a row.
-const OF_A_VALUE: [&str; 4] = [
+/// Codes of what fails when a row is computed: at its value, or since it is computed at all (`date_bin` by a column).
+const OF_A_ROW: [&str; 5] = [
     "DIVISION_BY_ZERO",
     "INVALID_CAST_ARGUMENT",
     "INVALID_FUNCTION_ARGUMENT",
+    "NOT_SUPPORTED",
     "NUMERIC_VALUE_OUT_OF_RANGE",
 ];
 
@@ -128,8 +129,8 @@ impl Seen {
     /// (`docs/adr/0024-the-order-of-unsorted-rows-is-no-answer.md`).
     pub fn failed_in_another_way(&self, other: &Self) -> bool {
         let [one, other] = [self, other].map(|seen| seen.failure.as_ref().map(|(code, _)| *code));
-        let is_of_a_value = |code: Option<&str>| code.is_some_and(|code| OF_A_VALUE.contains(&code));
-        is_of_a_value(one) && is_of_a_value(other) && one != other
+        let is_of_a_row = |code: Option<&str>| code.is_some_and(|code| OF_A_ROW.contains(&code));
+        is_of_a_row(one) && is_of_a_row(other) && one != other
     }
 
     /// All but which failure it was.

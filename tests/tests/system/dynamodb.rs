@@ -1,6 +1,7 @@
 //! Does governance hold over DynamoDB, whose items have whatever attributes they like? A row filter, a mask and a hidden column
 //! over items of which the hidden ones are broken.
 
+use lakegate_query::error::ErrorCode;
 use lakegate_tests::{dynamodb::Tables, world::World};
 use serde_json::{Value, json};
 
@@ -52,6 +53,84 @@ async fn world(tables: &Tables, filter: &str) -> World {
     );
     world.apply(&yaml, "").await;
     world
+}
+
+/// Two lakes: the connection, with declared columns or without, and the rules over its table.
+async fn reached(tables: &Tables, world: &World, columns: Option<&str>) {
+    let name = tables.name("orders");
+    let columns = columns
+        .map(|columns| format!(", \"columns.{name}\": \"{columns}\""))
+        .unwrap_or_default();
+    let yaml = format!(
+        "lake: source\nconnections:\n  shop:\n    connector: dynamodb\n    options: {{region: eu-central-1, endpoint: \"{}\"{columns}}}\n    \
+         credential: {{access_key_id: \"env://AWS_KEY\", secret_access_key: \"env://AWS_SECRET\"}}\ncatalogs:\n  \
+         shop: {{connection: shop, discover: true}}\nusers:\n  alice: {{}}\n  sam: {{}}\ngrants:\n  \
+         - {{to: \"user:sam\", privileges: [select, describe], resource: 'catalog:shop'}}\n",
+        tables.endpoint()
+    );
+    world.apply(&yaml, "").await;
+}
+
+fn rules(tables: &Tables, rule: &str) -> String {
+    format!(
+        "lake: rules\ntables:\n  'shop.default.{}':\n    {rule}\n",
+        tables.name("orders")
+    )
+}
+
+const FILTER: &str = "filters: {eu: {where: \"region = 'DE'\"}}";
+const MASK: &str = "masks: {card: {last4: {func: show-last-4, rank: 10}}}";
+const DECLARED: &str = "id bigint, region varchar, card varchar";
+
+/// Names and types of attributes that hidden items alone have are nobody's to see: where something is hidden, columns are declared.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn columns_of_a_governed_table_do_not_follow_from_its_items() {
+    let Some(tables) = tables() else { return };
+    tables.fill("orders", ("id", "N"), &items());
+    let mut world = World::with_environment(&tables.secrets()).await;
+    world.set_defaults("shop", "default");
+    let orders = format!("shop.\"default\".\"{}\"", tables.name("orders"));
+    let columns = async || {
+        let rows = world.rows("sam", &format!("SHOW COLUMNS FROM {orders}")).await;
+        rows.iter()
+            .map(|row| row.split(" | ").next().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let refused = async |rule: &str| {
+        let refused = world
+            .try_apply(&rules(&tables, rule), "")
+            .await
+            .expect_err("inferred columns");
+        let (words, remedy) = (refused.to_string(), format!("columns.{}", tables.name("orders")));
+        assert!(
+            words.contains(&tables.name("orders")) && words.contains(&remedy),
+            "{words}"
+        );
+    };
+    reached(&tables, &world, None).await;
+    // As a table that nobody knows yet, and as one that was found.
+    refused(FILTER).await;
+    assert_eq!(columns().await, ["amount", "card", "id", "pad", "region", "secret"]);
+    refused(FILTER).await;
+    refused(MASK).await;
+    // Declared and governed at once, though the catalog still has the inferred ones.
+    reached(&tables, &world, Some(DECLARED)).await;
+    world.apply(&rules(&tables, &format!("{FILTER}\n    {MASK}")), "").await;
+    assert_eq!(columns().await, ["card", "id", "region"]);
+    let count = format!("SELECT count(*) FROM {orders}");
+    assert_eq!(world.rows("sam", &count).await, ["6"]);
+    // The declaration goes: what hidden items say of columns is not learnt, and nothing is read, whoever asks.
+    reached(&tables, &world, None).await;
+    let hidden = json!({"id": {"N": "905"}, "region": {"S": "US"}, "only_of_hidden": {"S": "x"}});
+    tables.call("PutItem", &json!({"TableName": tables.name("orders"), "Item": hidden}));
+    assert_eq!(world.refusal("sam", &count).await.code, ErrorCode::MissingColumn);
+    assert_eq!(columns().await, ["card", "id", "region"]);
+    refused(FILTER).await;
+    world.apply(&rules(&tables, "comment: another"), "").await;
+    assert_eq!(columns().await, ["card", "id", "region"]);
+    // It comes back, and so do the rows.
+    reached(&tables, &world, Some(DECLARED)).await;
+    assert_eq!(world.rows("sam", &count).await, ["7"]);
 }
 
 /// E4 and the rest of §9.4 on a source without types.

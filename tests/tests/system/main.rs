@@ -26,12 +26,15 @@ mod outer_joins;
 
 mod guards;
 mod plain;
+mod projection;
 mod revocation;
 mod sizes;
 
 mod csv;
 mod deadline;
 mod dynamodb;
+mod folded;
+mod join_keys;
 mod json;
 mod listing;
 mod parquet;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
-use lakegate_tests::{files, world::World};
+use lakegate_tests::{files, postgres::Database, sqlite, world::World};
 
 const LAKE: &str = "lake: sizes
 connections:
@@ -77,6 +77,17 @@ async fn the_larger_table_probes_whoever_asks() {
     }
 }
 
+/// What joins a large table is large: the third table is held, not the join of the first two.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_join_is_as_large_as_its_larger_side() {
+    let world = world(70_000).await;
+    for who in ["sam", "ana"] {
+        let sql = "EXPLAIN SELECT count(*) FROM few a JOIN many b ON a.id = b.id JOIN some c ON b.id = c.id";
+        let plan = world.ask(who, sql).await.text();
+        assert_eq!(first(&plan), "some", "{who}: {plan}");
+    }
+}
+
 /// Rows that a filter hides move the figure only where they make the table another power of four.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_figure_is_no_finer_than_a_power_of_four() {
@@ -141,5 +152,79 @@ async fn nothing_is_answered_from_a_figure() {
     ] {
         assert_eq!(world.rows("sam", sql).await, [sam], "sam: {sql}");
         assert_eq!(world.rows("ana", sql).await, [ana], "ana: {sql}");
+    }
+}
+
+/// A lake over one relational source; `ana` sees no row of `x`.
+fn crm(connection: &str, schema: &str) -> String {
+    format!(
+        "lake: sizes
+connections: {{crm: {connection}}}
+catalogs:
+  crm: {{connection: crm, discover: true, default: true}}
+users:
+  ana: {{}}
+tables:
+  crm.{schema}.y: {{}}
+  crm.{schema}.x:
+    filters:
+      none: {{where: \"id < 0\"}}
+grants:
+  - {{to: \"user:ana\", privileges: [select], resource: \"table:crm.{schema}.y\"}}
+  - {{to: \"user:ana\", privileges: [select-filtered], resource: \"filter:crm.{schema}.x/none\"}}
+"
+    )
+}
+
+const TABLES: &str = "CREATE TABLE x (id bigint); CREATE TABLE y (id bigint); INSERT INTO y VALUES (1), (2);";
+
+/// What `ana` sees of a world's plans; of PostgreSQL where there is a server.
+async fn plans(rows: &str, on_postgres: bool) -> Option<Vec<String>> {
+    let database = if on_postgres {
+        Some(Database::create().await?)
+    } else {
+        None
+    };
+    let secrets = database.as_ref().map(Database::secrets).unwrap_or_default();
+    let world = World::with_environment(&secrets).await;
+    let (connection, schema) = match &database {
+        Some(database) => {
+            database.execute(&format!("{TABLES}{rows}ANALYZE y")).await;
+            if !rows.is_empty() {
+                database.execute("ANALYZE x").await;
+            }
+            (database.connection(), "public")
+        }
+        None => {
+            sqlite::execute(&world.path("crm.sqlite"), &format!("{TABLES}{rows}")).await;
+            (
+                "{connector: sqlite, options: {path: \"./crm.sqlite\"}}".to_owned(),
+                "main",
+            )
+        }
+    };
+    world.apply(&crm(&connection, schema), "").await;
+    let mut shown = Vec::new();
+    for sql in [
+        "SELECT count(*) FROM SCHEMA.x a JOIN SCHEMA.y b ON a.id = b.id",
+        "SELECT count(*) FROM SCHEMA.y a JOIN SCHEMA.x b ON a.id = b.id",
+        "SELECT id FROM SCHEMA.x INTERSECT SELECT id FROM SCHEMA.x WHERE id > 7",
+    ] {
+        let sql = sql.replace("SCHEMA", &format!("crm.{schema}"));
+        shown.push(world.ask("ana", &format!("EXPLAIN {sql}")).await.text());
+    }
+    Some(shown)
+}
+
+/// Whether a table has any rows, hidden ones, and whether its source knows how many, is seen in no plan.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_without_rows_is_planned_as_one_of_few() {
+    for on_postgres in [false, true] {
+        let Some(empty) = plans("", on_postgres).await else {
+            println!("skipped: sizes on PostgreSQL, LAKEGATE_TEST_PG_HOST is not set");
+            continue;
+        };
+        let few = plans("INSERT INTO x VALUES (1), (2), (3);", on_postgres).await;
+        assert_eq!(Some(empty), few, "{on_postgres}");
     }
 }

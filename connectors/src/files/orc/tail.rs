@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore};
+use object_store::{ObjectMeta, ObjectStore};
 use prost::Message;
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     error::{ConnectorError, Result},
-    files::failure::store_error,
+    files::{failure::store_error, listed_bytes},
 };
 
 /// Bytes fetched at first from the end of a file; a file that is not longer is fetched whole, once.
@@ -73,18 +73,8 @@ impl Source {
             return Ok(Bytes::new());
         }
         let file = self.meta.location.as_ref();
-        let options = GetOptions {
-            if_match: self.meta.e_tag.clone(),
-            range: Some(GetRange::Bounded(range)),
-            ..GetOptions::default()
-        };
-        let failed = |error| store_error(error, file);
-        let found = self
-            .store
-            .get_opts(&self.meta.location, options)
-            .await
-            .map_err(failed)?;
-        let bytes = found.bytes().await.map_err(failed)?;
+        let found = listed_bytes::range(&self.store, &self.meta, range).await;
+        let bytes = found.map_err(|error| store_error(error, file))?;
         if bytes.len() as u64 != wanted {
             return Err(bad("the file is shorter than it was listed"));
         }

@@ -13,7 +13,7 @@ use datafusion::{
     physical_plan::metrics::ExecutionPlanMetricsSet,
 };
 use futures::{FutureExt, future::BoxFuture};
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use object_store::{ObjectMeta, ObjectStore};
 use parquet::{
     arrow::{arrow_reader::ArrowReaderOptions, async_reader::AsyncFileReader},
     errors::ParquetError,
@@ -24,7 +24,10 @@ use super::{
     ScanState,
     bytes_as_text::{Doubt, doubt, refused},
 };
-use crate::{error::ConnectorError, files::failure::store_error};
+use crate::{
+    error::ConnectorError,
+    files::{failure::store_error, listed_bytes},
+};
 
 /// Bytes behind a footer: its length and the magic number.
 const TAIL: u64 = 8;
@@ -121,8 +124,7 @@ impl AsyncFileReader for Reader {
     fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes, ParquetError>> {
         async move {
             self.count(std::slice::from_ref(&range))?;
-            self.store
-                .get_range(&self.meta.location, range)
+            listed_bytes::range(&self.store, &self.meta, range)
                 .await
                 .map_err(|error| self.failed(error))
         }
@@ -132,8 +134,7 @@ impl AsyncFileReader for Reader {
     fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>, ParquetError>> {
         async move {
             self.count(&ranges)?;
-            self.store
-                .get_ranges(&self.meta.location, &ranges)
+            listed_bytes::ranges(&self.store, &self.meta, &ranges)
                 .await
                 .map_err(|error| self.failed(error))
         }

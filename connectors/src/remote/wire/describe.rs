@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 
-use super::{verdict, verdict_number};
+use super::{
+    aggregate::{believed, claimed},
+    verdict, verdict_number,
+};
 use crate::{
     capability::{Capabilities, Consistency, FilterSupport, OperatorClass, TypeClass},
     error::Result,
@@ -90,6 +93,7 @@ pub(in crate::remote) fn table_message(table: &TableSpec, handle: Bytes) -> Tabl
         capabilities: Some(capabilities_message(&table.capabilities)),
         statistics: Some(statistics_message(table.statistics)),
         version: table.version.as_ref().map(|version| version.0.clone()),
+        sampled: table.sampled,
     }
 }
 
@@ -132,6 +136,7 @@ pub(in crate::remote) fn table(
         capabilities: capabilities(message.capabilities.unwrap_or_default(), best),
         statistics: statistics(message.statistics),
         version: message.version.map(SourceVersion),
+        sampled: message.sampled,
     })
 }
 
@@ -161,15 +166,17 @@ fn capabilities_message(capabilities: &Capabilities) -> message::Capabilities {
     let claims = capabilities
         .filter
         .claims()
-        .map(|(operator, class, claimed)| FilterClaim {
+        .map(|(operator, class, promised)| FilterClaim {
             operator: format!("{operator:?}"),
             r#type: format!("{class:?}"),
-            verdict: verdict_number(claimed),
+            verdict: verdict_number(promised),
         });
     message::Capabilities {
         filter: claims.collect(),
         limit: verdict_number(capabilities.limit),
         consistency: consistency_number(capabilities.consistency),
+        aggregates: claimed(&capabilities.aggregate),
+        top_n: verdict_number(capabilities.top_n),
     }
 }
 
@@ -181,8 +188,8 @@ fn capabilities(message: message::Capabilities, best: &Capabilities) -> Capabili
             .find(|one| format!("{one:?}") == claim.operator);
         let class = TypeClass::ALL.iter().find(|one| format!("{one:?}") == claim.r#type);
         if let (Some(operator), Some(class)) = (operator, class) {
-            let claimed = verdict(claim.verdict).min(best.filter.verdict(*operator, *class));
-            filter = filter.with(&[*operator], &[*class], claimed);
+            let narrowed = verdict(claim.verdict).min(best.filter.verdict(*operator, *class));
+            filter = filter.with(&[*operator], &[*class], narrowed);
         }
     }
     let promised = consistency_number(best.consistency).min(message.consistency);
@@ -190,6 +197,8 @@ fn capabilities(message: message::Capabilities, best: &Capabilities) -> Capabili
         filter,
         limit: verdict(message.limit).min(best.limit),
         consistency: consistency(promised),
+        aggregate: believed(&message.aggregates, &best.aggregate),
+        top_n: verdict(message.top_n).min(best.top_n),
         ..Capabilities::projection_only()
     }
 }
@@ -197,7 +206,10 @@ fn capabilities(message: message::Capabilities, best: &Capabilities) -> Capabili
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capability::Pushdown;
+    use crate::{
+        capability::{AggregateSupport, Pushdown},
+        scan::AggregateFunction,
+    };
 
     #[test]
     fn a_remote_claims_no_more_than_its_kind() {
@@ -210,6 +222,8 @@ mod tests {
             filter: FilterSupport::default().with(&operators, &classes, Pushdown::Exact),
             limit: Pushdown::Exact,
             consistency: Consistency::Statement,
+            aggregate: AggregateSupport([(AggregateFunction::Sum, Pushdown::Exact)].into()),
+            top_n: Pushdown::Exact,
             ..Capabilities::projection_only()
         };
         let believed = capabilities(capabilities_message(&bold), &best);
@@ -222,6 +236,7 @@ mod tests {
             Pushdown::Unsupported
         );
         assert_eq!((believed.limit, believed.consistency), (best.limit, best.consistency));
+        assert_eq!((believed.aggregate, believed.top_n), (best.aggregate, best.top_n));
         assert_eq!(capabilities(capabilities_message(&bold), &bold), bold);
     }
 }

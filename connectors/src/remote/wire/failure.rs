@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue};
 use prost::Message;
 
 use crate::{
-    error::{ConnectorError, ConnectorErrorKind, Retry},
+    error::{ConnectorError, ConnectorErrorKind, NUMERIC_OUT_OF_RANGE, Retry},
     read_stats::ReadStats,
     remote::{
         flight::{Any, Status},
@@ -42,7 +42,13 @@ const KINDS: [(ConnectorErrorKind, &str, u32); 16] = [
 ];
 
 /// Codes that are more specific than their kind's.
-const CODES: [&str; 4] = ["AMBIGUOUS_COLUMN", "CORRUPT_FILE", "TYPE_MISMATCH", "VALUE_MISMATCH"];
+const CODES: [&str; 5] = [
+    "AMBIGUOUS_COLUMN",
+    "CORRUPT_FILE",
+    NUMERIC_OUT_OF_RANGE,
+    "TYPE_MISMATCH",
+    "VALUE_MISMATCH",
+];
 
 /// Trailers of a call that failed, with what it had counted.
 pub(in crate::remote) fn trailers(error: &ConnectorError, counted: Option<&ReadStats>) -> HeaderMap {

@@ -3,7 +3,10 @@
 use arrow::datatypes::{Field, Schema};
 use bytes::Bytes;
 
-use super::predicate::{column, column_message, predicate, predicate_message};
+use super::{
+    aggregate::{aggregate, aggregate_message},
+    predicate::{column, column_message, predicate, predicate_message},
+};
 use crate::{
     error::{ConnectorError, Result},
     predicate::{Datum, FunctionId, Predicate},
@@ -13,18 +16,11 @@ use crate::{
         message::{self, Scan},
     },
     scan::{
-        Aggregate, AggregateFunction, ColumnId, ColumnRef, DynamicSlot, DynamicSlotId, Guard, MaskExpr, OutputColumn,
-        OutputValue, Relation, ScanSpec, SortKey,
+        ColumnId, ColumnRef, DynamicSlot, DynamicSlotId, Guard, MaskExpr, OutputColumn, OutputValue, Relation,
+        ScanSpec, SortKey,
     },
     split::Handle,
 };
-
-const FUNCTIONS: [(AggregateFunction, &str); 4] = [
-    (AggregateFunction::Count, "count"),
-    (AggregateFunction::Max, "max"),
-    (AggregateFunction::Min, "min"),
-    (AggregateFunction::Sum, "sum"),
-];
 
 /// The scan as it travels; `sealed` is what travels of its table's handle.
 ///
@@ -44,7 +40,7 @@ pub(in crate::remote) fn scan_message(scan: &ScanSpec, sealed: impl Fn(&Handle) 
         masks: guard.masks.iter().map(mask_message).collect::<Result<_>>()?,
         filter: scan.filter.iter().map(predicate_message).collect::<Result<_>>()?,
         group_by: references(&scan.group_by),
-        aggregates: scan.aggregates.iter().map(aggregate_message).collect(),
+        aggregates: scan.aggregates.iter().map(aggregate_message).collect::<Result<_>>()?,
         order: scan.order.iter().map(key_message).collect(),
         limit: scan.limit,
         output: scan.output.iter().map(output_message).collect(),
@@ -140,22 +136,6 @@ fn mask(message: &message::Mask) -> Result<(ColumnId, MaskExpr)> {
     Ok((ColumnId::new(message.column.as_str()), mask))
 }
 
-fn aggregate_message(aggregate: &Aggregate) -> message::Aggregate {
-    let name = FUNCTIONS.iter().find(|(known, _)| *known == aggregate.function);
-    message::Aggregate {
-        function: name.map_or_else(String::new, |(_, name)| (*name).to_owned()),
-        column: aggregate.column.as_ref().map(column_message),
-    }
-}
-
-fn aggregate(message: message::Aggregate) -> Result<Aggregate> {
-    let known = FUNCTIONS.iter().find(|(_, name)| *name == message.function);
-    Ok(Aggregate {
-        function: known.ok_or_else(broken)?.0,
-        column: message.column.map(|named| column(Some(named))).transpose()?,
-    })
-}
-
 fn key_message(key: &SortKey) -> message::SortKey {
     message::SortKey {
         column: Some(column_message(&key.column)),
@@ -204,7 +184,10 @@ mod tests {
     use prost::Message;
 
     use super::*;
-    use crate::predicate::CompareOp;
+    use crate::{
+        predicate::CompareOp,
+        scan::{Aggregate, AggregateFunction, ArithmeticOperator, Operand},
+    };
 
     fn sample() -> ScanSpec {
         let output = |name: &str, value| OutputColumn {
@@ -227,10 +210,20 @@ mod tests {
         ScanSpec {
             filter: vec![condition("a"), Predicate::True],
             group_by: vec![ColumnRef::of("g")],
-            aggregates: vec![Aggregate {
-                function: AggregateFunction::Sum,
-                column: Some(ColumnRef::of("n")),
-            }],
+            aggregates: vec![
+                Aggregate {
+                    function: AggregateFunction::Sum,
+                    argument: Some(Operand::Arithmetic {
+                        operator: ArithmeticOperator::Subtract,
+                        left: Box::new(Operand::Value(Datum(ScalarValue::Decimal128(Some(100), 3, 2)))),
+                        right: Box::new(Operand::Column(ColumnRef::of("n"))),
+                    }),
+                },
+                Aggregate {
+                    function: AggregateFunction::Count,
+                    argument: None,
+                },
+            ],
             order: vec![SortKey {
                 column: ColumnRef::of("o"),
                 descending: true,

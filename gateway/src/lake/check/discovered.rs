@@ -1,6 +1,6 @@
 //! Are tables of discovered catalogs right? What stands in a lake governs what the source has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lakegate_catalog::{
     object::{BUILTIN_LAKE, LOCAL_LAKE},
@@ -119,13 +119,19 @@ async fn source_table(
             table,
             source_id,
             columns,
+            sampled,
         })) => Some((
-            found_columns(cx, spot, &columns),
+            if sampled && is_governed(cx, draft, spot) {
+                known
+            } else {
+                found_columns(cx, spot, &columns)
+            },
             RemoteTable {
                 database,
                 table,
                 source_id,
                 retired: false,
+                sampled,
             },
         )),
         Ok(None) => {
@@ -169,10 +175,47 @@ async fn source_table(
                 table: name.table.clone(),
                 source_id: None,
                 retired: false,
+                sampled: false,
             };
             Some((declared, remote))
         }
     }
+}
+
+/// Names and types that follow from all rows tell of hidden ones: tables on which filters or masks stand have declared columns.
+pub(super) fn governed_are_declared(draft: &mut Draft, lake: &Lake) {
+    let filters = lake.filters.iter().map(|filter| (&filter.table, &filter.filter.place));
+    let masks = lake.masks.iter().map(|mask| (&mask.table, &mask.mask.place));
+    let mut told = BTreeSet::new();
+    for (name, place) in filters.chain(masks) {
+        let table = super::governance::table(draft, name);
+        let Some(remote) = table
+            .and_then(|table| table.body.remote.clone())
+            .filter(|remote| remote.sampled)
+        else {
+            continue;
+        };
+        if told.insert(name) {
+            let message = format!(
+                "columns of `{name}` are inferred from a sample of all its rows: their names and types would tell of rows that a \
+                 filter or mask hides"
+            );
+            let remedy = format!("declare them: option `columns.{}` of its connection", remote.table);
+            draft.invalid(place, message, remedy);
+        }
+    }
+}
+
+/// Whether filters or masks stand on the stored table, those too that the applier does not know of: what a sample shows is then not
+/// taken over.
+fn is_governed(cx: &CheckContext<'_>, draft: &Draft, spot: &Spot<'_>) -> bool {
+    spot.known.is_some_and(|known| {
+        let whole = cx
+            .judge
+            .whole()
+            .is_some_and(|whole| whole.is_filtered_or_masked(&known.id));
+        whole || draft.before.is_filtered_or_masked(&known.id)
+    })
 }
 
 /// Columns that masks and column lists of the lake name and the entry does not declare. (What a filter's condition reads is

@@ -18,7 +18,7 @@ use lakegate_policy::Action;
 use lakegate_query::entities::ObjectRef;
 
 use super::{
-    CheckContext, asked, discovered, dotted, made_in, owner, partitions, same, sources::location_is_name,
+    CheckContext, asked, discovered, dotted, made_in, owner, partitions, projection, same, sources::location_is_name,
     table_columns, tags, unknown,
 };
 use crate::lake::{
@@ -65,7 +65,9 @@ pub(super) async fn table(cx: &CheckContext<'_>, draft: &mut Draft, lake: &Lake,
     if let Some(known) = &known {
         draft.claim(known, &entry.place, known.body.remote.is_some());
     }
-    if kept {
+    // Whether columns are still inferred, the source says.
+    let inferred = known.as_ref().is_some_and(|known| known.body.is_sampled());
+    if kept && !inferred {
         return;
     }
     let spot = Spot {
@@ -208,7 +210,8 @@ async fn of_files(cx: &CheckContext<'_>, draft: &mut Draft, entry: &Entry<TableE
         remote: None,
     };
     options(draft, entry, format);
-    if inferred && table.partitions == PartitionMode::Declared {
+    projection::options(draft, entry, &table);
+    if inferred && matches!(table.partitions, PartitionMode::Declared | PartitionMode::Projection) {
         let feature = "`columns: infer` with listed partitions";
         draft
             .problems
@@ -267,6 +270,7 @@ fn mode(draft: &mut Draft, entry: &Entry<TableEntry>) -> PartitionMode {
     let mode = match &entry.body.partitions {
         None => PartitionMode::None,
         Some(PartitionsEntry::Mode(PartitionWord::Hive)) => PartitionMode::Hive,
+        Some(PartitionsEntry::Mode(PartitionWord::Projection)) => PartitionMode::Projection,
         Some(PartitionsEntry::Mode(PartitionWord::Declared) | PartitionsEntry::List(_)) => PartitionMode::Declared,
     };
     let by = !entry.body.partitioned_by.is_empty();

@@ -87,6 +87,12 @@ fn is_widest(decimal: &DataType) -> bool {
     }
 }
 
+/// The operator behind a function, where it is one of these.
+pub(crate) fn operator_of(function: &ScalarUDF) -> Option<Operator> {
+    let checked = function.inner().downcast_ref::<Checked>()?;
+    (checked.operation != Operation::Negate).then(|| checked.operation.operator())
+}
+
 /// The function behind an operator.
 #[derive(Debug, Eq, Hash, PartialEq)]
 struct Checked {
