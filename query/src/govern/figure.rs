@@ -1,7 +1,7 @@
 //! What may a planner know of the size of a relation? About how many rows it has, rounded up to a power of four (governance.md §6.1).
 //!
-//! One figure for everybody: which plan is made for a statement tells nobody what he may not see, and a statement of somebody who sees
-//! all is planned as one of somebody who does not.
+//! One figure for everybody (of files, for all who may not know figures): which plan is made for a statement tells nobody what he may
+//! not see, and a statement of somebody who sees all is planned as one of somebody who does not.
 
 use std::sync::Arc;
 
