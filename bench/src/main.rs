@@ -1,11 +1,14 @@
-//! How fast, against whom? `lakegate-bench [small|decisions|governed|dynamodb|postgres …]`; without a word the first three, which need no database server.
+//! How fast, against whom? `lakegate-bench [small|decisions|governed|parquet|dynamodb|postgres …]`; without a word the first four, which need no database
+//! server.
 //!
 //! Prints Markdown tables; `docs/benchmarks.md` keeps them with machine and command. A benchmark, not a timed test.
 
 mod decisions;
 mod dynamodb;
 mod governed;
+mod parquet;
 mod postgres;
+mod race;
 mod server;
 mod small;
 mod times;
@@ -26,6 +29,9 @@ async fn main() -> Result<(), Failure> {
     }
     if wanted("governed") {
         governed::run(&binary()?).await?;
+    }
+    if wanted("parquet") {
+        parquet::run(&binary()?).await?;
     }
     if named("dynamodb") {
         dynamodb::run().await?;

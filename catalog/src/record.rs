@@ -93,6 +93,9 @@ pub struct Decisions {
     /// By table id: the values of the mappings in its filters, for tables that have some.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub mappings: BTreeMap<String, String>,
+    /// By catalog id: by which rights its source was spoken to in its own language.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub passages: BTreeMap<String, String>,
     /// What the submitter saw of names, where the statement tells names.
     #[serde(default)]
     pub names: Option<String>,

@@ -27,6 +27,14 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// Is it the same source, reached in the same way with the same rights?
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        (&self.id, self.version, &self.kind, &self.options) == (&other.id, other.version, &other.kind, &other.options)
+            && self.credential.is_same(&other.credential)
+            && (&self.directory, &self.local_roots) == (&other.directory, &other.local_roots)
+    }
+
     /// The text option `name`, if given.
     ///
     /// # Errors
@@ -84,4 +92,33 @@ fn wrong_type(name: &str, expected: &str) -> ConnectorError {
         ConnectorErrorKind::InvalidRequest,
         format!("option `{name}` of the connection must be {expected}"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_version_option_or_secret_is_another_connection() {
+        let one = Connection {
+            id: "c".to_owned(),
+            credential: Credential::from_plain([("user", "ana"), ("password", "x")]),
+            ..Connection::default()
+        };
+        assert!(one.is_same(&one.clone()));
+        type Change = fn(&mut Connection);
+        let changes: [Change; 6] = [
+            |other| other.id = "d".to_owned(),
+            |other| other.version = 1,
+            |other| drop(other.options.insert("host".to_owned(), Value::Null)),
+            |other| other.credential = Credential::from_plain([("user", "ana"), ("password", "y")]),
+            |other| other.credential = Credential::from_plain([("user", "ana")]),
+            |other| other.directory = Some(PathBuf::new()),
+        ];
+        for (at, change) in changes.into_iter().enumerate() {
+            let mut other = one.clone();
+            change(&mut other);
+            assert!(!one.is_same(&other) && !other.is_same(&one), "{at}");
+        }
+    }
 }

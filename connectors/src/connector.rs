@@ -93,6 +93,8 @@ pub enum DescribeRequest {
         page: Page,
     },
     Table(RemoteName),
+    /// A statement in the source's own language that only reads, as a table; where [`Capabilities::passthrough`] says so.
+    Query(String),
     /// A few rows, for people.
     Sample {
         table: RemoteName,

@@ -22,6 +22,7 @@ mod faults;
 mod fold;
 mod guard;
 mod handles;
+mod join;
 mod lifecycle;
 mod secrets;
 mod splits;
@@ -127,6 +128,7 @@ pub const PROPERTIES: &[Property] = properties! {
         "what is not claimed is refused or left alone" => pushdown::unclaimed,
         "grouped there = grouped here" => fold::groups,
         "first there = first here" => fold::first,
+        "joined there = joined here" => join::joined,
     }
     "guard": {
         "hidden rows never leave the source" => guard::on_the_wire,

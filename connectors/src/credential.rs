@@ -47,6 +47,12 @@ impl Credential {
         })
     }
 
+    /// The same members with the same values?
+    #[must_use]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.members().eq(other.members()) && self.members().all(|member| self.expose(member) == other.expose(member))
+    }
+
     /// Names of the members.
     pub fn members(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)

@@ -21,17 +21,22 @@ pub mod partition;
 pub mod projection;
 
 mod avro;
+mod calendar;
 mod compression;
 mod encoding;
 mod failure;
 mod fitted;
-pub mod footer;
+mod footer;
 mod footer_check;
+mod footer_mend;
 mod json_text;
+mod julian;
 mod listed_bytes;
+mod metadata_cache;
 mod orc;
 mod parquet;
 mod text;
+mod thrift;
 
 pub mod estimate;
 pub mod infer;
@@ -41,11 +46,11 @@ pub mod scan;
 
 pub use connector::FilesConnector;
 pub use estimate::estimated_rows;
-pub use footer::MetadataCache;
 pub use infer::infer;
 pub use json_text::{DecodedJson, decode_json_column};
 pub use listing::{Listings, list_files, list_left};
 pub use location::{open_store, resolve_location, store_url};
+pub use metadata_cache::MetadataCache;
 pub use meter::ScanMeter;
 pub use partition::{prune_declared, prune_partitions};
 pub use policy_bytes::{PolicyRead, policy_bytes};

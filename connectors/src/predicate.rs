@@ -210,11 +210,59 @@ impl Predicate {
                 .collect(),
         }
     }
+
+    /// The table that all of its columns are of; the first, if there are no columns. `None`: of several.
+    #[must_use]
+    pub fn table(&self) -> Option<usize> {
+        let columns = self.columns();
+        let table = columns.first().map_or(0, |column| column.table);
+        columns.iter().all(|column| column.table == table).then_some(table)
+    }
+
+    /// The same over the columns of these names of another table of the scan.
+    #[must_use]
+    pub fn in_table(&self, table: usize) -> Self {
+        let moved = |column: &ColumnRef| ColumnRef {
+            table,
+            column: column.column.clone(),
+        };
+        let all = |parts: &[Self]| parts.iter().map(|part| part.in_table(table)).collect();
+        let mut same = self.clone();
+        match &mut same {
+            Self::True | Self::False => {}
+            Self::And(parts) | Self::Or(parts) => *parts = all(parts),
+            Self::Not(part) => **part = part.in_table(table),
+            Self::Compare { column, .. }
+            | Self::InSet { column, .. }
+            | Self::Between { column, .. }
+            | Self::IsNull { column, .. }
+            | Self::Like { column, .. } => *column = moved(column),
+            Self::Call { arguments, .. } => {
+                for argument in arguments {
+                    if let Argument::Column(column) = argument {
+                        *column = moved(column);
+                    }
+                }
+            }
+        }
+        same
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_condition_moves_as_a_whole() {
+        let compare = |column| Predicate::compare(column, CompareOp::Lt, ScalarValue::Int64(Some(1)));
+        let both = Predicate::Or(vec![compare("a"), Predicate::Not(Box::new(compare("b")))]);
+        let moved = both.in_table(3);
+        assert_eq!((both.table(), moved.table()), (Some(0), Some(3)));
+        assert!(moved.columns().iter().all(|column| column.table == 3));
+        assert_eq!(Predicate::And(vec![both, moved]).table(), None);
+        assert_eq!(Predicate::True.table(), Some(0));
+    }
 
     #[test]
     fn a_pattern_is_checked_when_built() {

@@ -56,7 +56,8 @@ impl ColumnRef {
 #[derive(Clone, Debug)]
 pub struct ScanSpec {
     pub relation: Relation,
-    /// Conjuncts; the verdicts are positional.
+    /// Conjuncts; the verdicts are positional. Each reads columns of one table and decides about that table's rows, before they are
+    /// joined.
     pub filter: Vec<Predicate>,
     /// Where this or `aggregates` has members, the scan is of groups: with keys one row for each, without them one row.
     /// A source that cannot do all of it exactly, conditions and guard included, refuses the scan as not supported.
@@ -100,8 +101,28 @@ pub enum Relation {
         left: Box<Relation>,
         right: Box<Relation>,
         kind: JoinKind,
+        /// Columns of the left side and of the right side that are equal; NULL equals nothing. At least one pair.
         on: Vec<(ColumnRef, ColumnRef)>,
     },
+}
+
+/// One table of a relation.
+#[derive(Clone, Copy, Debug)]
+pub struct RelationTable<'a> {
+    pub table: &'a Handle,
+    pub columns: &'a [ColumnId],
+    pub guard: &'a Guard,
+}
+
+impl Relation {
+    /// The tables from left to right: `ColumnRef::table` counts them from 0.
+    #[must_use]
+    pub fn tables(&self) -> Vec<RelationTable<'_>> {
+        match self {
+            Self::Table { table, columns, guard } => vec![RelationTable { table, columns, guard }],
+            Self::Join { left, right, .. } => [left.tables(), right.tables()].concat(),
+        }
+    }
 }
 
 /// Governance of one table: below every predicate of the user.
@@ -153,11 +174,16 @@ pub enum OutputValue {
     Aggregate(usize),
 }
 
+/// What a join makes of a row of its left side. Columns of the right side are there above `Inner` and `Left` only.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum JoinKind {
+    /// A row with each that it meets.
     Inner,
+    /// The same, and where it meets none one with NULLs.
     Left,
+    /// Itself, if it meets any.
     Semi,
+    /// Itself, if it meets none.
     Anti,
 }
 
@@ -168,7 +194,7 @@ pub struct Aggregate {
     pub argument: Option<Operand>,
 }
 
-/// What is aggregated: a column, or for `sum` exact arithmetic over decimals too, whose results have room for every value.
+/// What is aggregated: a column, or for `sum` and `count` exact arithmetic over decimals too, whose results have room for every value.
 #[derive(Clone, Debug)]
 pub enum Operand {
     Column(ColumnRef),

@@ -6,6 +6,7 @@
 
 mod comment;
 mod condition;
+mod join;
 mod over;
 mod row_guard;
 mod scan;
@@ -13,6 +14,7 @@ mod sql;
 
 pub(crate) use comment::commented;
 pub(crate) use condition::{Condition, leaf_column};
+pub(crate) use join::Source;
 pub(crate) use over::{Over, write_over};
 pub(crate) use row_guard::{GUARDED_ROWS, RowGuard};
 #[cfg(test)]

@@ -22,6 +22,12 @@ mod kept;
 mod lake;
 #[path = "files/listed.rs"]
 mod listed;
+#[path = "files/metadata.rs"]
+mod metadata;
+#[path = "files/odd.rs"]
+mod odd;
+#[path = "files/pages.rs"]
+mod pages;
 #[path = "files/parquet.rs"]
 mod parquet_files;
 #[path = "files/partitions.rs"]
@@ -30,5 +36,11 @@ mod partitions;
 mod projection;
 #[path = "files/s3.rs"]
 mod s3;
+#[path = "files/spark.rs"]
+mod spark;
 #[path = "files/text.rs"]
 mod text_files;
+#[path = "files/throttled.rs"]
+mod throttled;
+#[path = "files/written.rs"]
+mod written;

@@ -19,6 +19,22 @@ pub struct CreateConnection {
     /// Member to secret reference (`env://NAME`, `file://path`), resolved by the server; never a secret.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub credential: BTreeMap<String, String>,
+    /// Who reads with which credential: the first that fits counts, and whom none fits does not read. Everybody reads with
+    /// `credential` if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub credentials: Vec<CallerCredential>,
+}
+
+/// With which credential some callers read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CallerCredential {
+    /// `user:NAME`, `role:NAME` or `everyone`.
+    #[serde(rename = "for")]
+    pub who: String,
+    /// As the connection's own, which it is if not given.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub credential: BTreeMap<String, String>,
 }
 
 /// A connection as it is stored.
@@ -37,6 +53,9 @@ pub struct Connection {
     /// Member to secret reference (`env://NAME`, `file://path`), resolved by the server; never a secret.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub credential: BTreeMap<String, String>,
+    /// Who reads with which credential, if not everybody with `credential`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub credentials: Vec<CallerCredential>,
     /// Grows with every change; the `ETag`.
     pub version: i64,
     #[schema(format = DateTime)]

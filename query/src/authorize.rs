@@ -31,6 +31,7 @@ use crate::{
     entities::Closure,
     error::{ErrorCode, QueryError, Result},
     govern::column_mask,
+    identity::{self, SourceIdentity},
     mapping::{self, Mapped},
     mask_key,
     signal::Signal,
@@ -108,6 +109,13 @@ impl RelationGrant {
             && self.others.iter().all(|other| other.restrictive.is_empty())
             && self.bases.iter().all(below)
     }
+
+    /// What is read does not depend on who reads: no connection of it has credentials of its readers.
+    #[must_use]
+    pub fn is_read_alike(&self) -> bool {
+        let below = |base: &Base| base.grant.as_ref().is_some_and(Self::is_read_alike);
+        self.path.connection.body.credentials.is_empty() && self.bases.iter().all(below)
+    }
 }
 
 /// The outcome for one table; the event is to be stored in both cases.
@@ -132,6 +140,11 @@ pub fn authorize(cx: &QueryContext, tables: &[TablePath]) -> Vec<Attempt> {
         attempt
     });
     decided.collect()
+}
+
+/// Adds to an event what proves a decision years later.
+pub(crate) fn add_evidence(cx: &QueryContext, event: &mut AuditEvent) {
+    evidence::add(cx, None, event);
 }
 
 /// The outcome for a name that leads to no table: the same as for a hidden one.
@@ -398,6 +411,7 @@ fn sight(cx: &QueryContext, grant: &RelationGrant, leaves: &[LeafFacts]) -> [u8;
         "view": path.view.as_ref().map(|view| view.version),
         "bases": below(grant, |base| &base.sight),
         "broken": grant.broken.as_ref().map(ToString::to_string),
+        "source_identity": identity::find(cx, &path.connection).map(SourceIdentity::place),
     });
     Sha256::digest(parts.to_string().as_bytes()).into()
 }
@@ -429,7 +443,7 @@ fn below(grant: &RelationGrant, digest: impl Fn(&RelationGrant) -> &[u8; 32]) ->
 }
 
 /// The decision under its epoch: what plans are marked with.
-fn digest(epoch: i64, decision: &[u8; 32]) -> [u8; 32] {
+pub(crate) fn digest(epoch: i64, decision: &[u8; 32]) -> [u8; 32] {
     let mut hasher = Sha256::new();
     hasher.update(epoch.to_le_bytes());
     hasher.update(decision);

@@ -15,6 +15,7 @@ use secrecy::SecretString;
 use crate::{
     error::{ErrorCode, QueryError, Result},
     figures::CacheCount,
+    identity::SourceIdentity,
 };
 
 /// Secrets are read again after this time, so that a rotated one is picked up without a restart.
@@ -57,12 +58,20 @@ impl Connections {
         self.count.get()
     }
 
-    /// The usable form of a stored connection.
+    /// The usable form of a stored connection, with its own credential.
     ///
     /// # Errors
     /// `SOURCE_ACCESS_DENIED` when a secret cannot be resolved.
     pub fn open(&self, stored: &Stored<StoredConnection>) -> Result<Arc<Connection>> {
-        let key = (stored.id.as_str().to_owned(), stored.version);
+        self.open_as(stored, SourceIdentity::Connection)
+    }
+
+    /// The usable form of a stored connection, with the credential of an identity.
+    ///
+    /// # Errors
+    /// As [`Connections::open`].
+    pub fn open_as(&self, stored: &Stored<StoredConnection>, identity: SourceIdentity) -> Result<Arc<Connection>> {
+        let key = (id_of(stored, identity), stored.version);
         if let Ok(cache) = self.cache.lock()
             && let Some((since, connection)) = cache.get(&key)
             && since.elapsed() < FRESH
@@ -71,19 +80,20 @@ impl Connections {
             return Ok(Arc::clone(connection));
         }
         self.count.missed();
-        let connection = Arc::new(self.build(stored)?);
+        let connection = Arc::new(self.build(stored, identity)?);
         if let Ok(mut cache) = self.cache.lock() {
-            cache.retain(|(id, version), _| *id != key.0 || *version == key.1);
+            cache.retain(|(id, version), (since, _)| (*id != key.0 || *version == key.1) && since.elapsed() < FRESH);
             cache.insert(key, (Instant::now(), Arc::clone(&connection)));
         }
         Ok(connection)
     }
 
-    fn build(&self, stored: &Stored<StoredConnection>) -> Result<Connection> {
+    fn build(&self, stored: &Stored<StoredConnection>, identity: SourceIdentity) -> Result<Connection> {
         let body = &stored.body;
         let directory = body.directory.as_ref().map(PathBuf::from);
         let mut members = Vec::new();
-        for (member, reference) in &body.credential {
+        let other = identity.place().and_then(|place| body.credentials.get(place));
+        for (member, reference) in other.map_or(&body.credential, |other| &other.credential) {
             let secret = self
                 .secrets
                 .resolve(reference, directory.as_deref())
@@ -101,7 +111,7 @@ impl Connections {
             local_roots.extend(operator_root(body, directory.as_deref()));
         }
         Ok(Connection {
-            id: stored.id.as_str().to_owned(),
+            id: id_of(stored, identity),
             version: u64::try_from(stored.version).unwrap_or_default(),
             kind: body.connector.clone(),
             options: body.options.clone(),
@@ -109,6 +119,15 @@ impl Connections {
             directory,
             local_roots,
         })
+    }
+}
+
+/// INVARIANT: connections that differ in their credential differ in their id, which is part of the key of whatever is kept of a
+/// source: descriptions, pools, clients, stores and footers.
+fn id_of(stored: &Stored<StoredConnection>, identity: SourceIdentity) -> String {
+    match identity {
+        SourceIdentity::Connection => stored.id.as_str().to_owned(),
+        SourceIdentity::Caller(place) => format!("{}-as-{place}", stored.id),
     }
 }
 

@@ -19,12 +19,15 @@ use crate::{
     context::{Caller, QueryContext},
     error::{ErrorCode, QueryError, Result},
     mapping,
+    passthrough::Passage,
 };
 
 /// The decisions of one statement.
 #[derive(Clone, Debug, Default)]
 pub struct Decided {
     pub grants: Vec<RelationGrant>,
+    /// Sources that it speaks to in their own language.
+    pub passages: Vec<Passage>,
     /// The statement tells names of the lake, not only rows of these tables.
     pub names: Option<Names>,
     /// The statement tells what was counted while it ran.
@@ -101,6 +104,7 @@ impl Decided {
             && behalf::holds(cx)
             && self.names.is_none_or(|names| names == Names::of(cx))
             && self.grants.iter().all(same)
+            && self.passages.iter().all(|passage| passage.holds(cx))
             && (!self.analyzed || self.grants.iter().all(|grant| analyze::permitted(cx, grant)))
     }
 
@@ -121,13 +125,14 @@ impl Decided {
         Decisions {
             tables: self.grants.iter().map(digest).collect(),
             mappings: self.grants.iter().filter_map(values).collect(),
+            passages: self.passages.iter().map(Passage::kept).collect(),
             names: self.names.map(|names| hex::encode(names.0)),
         }
     }
 }
 
 /// May the caller of `cx` see rows that were decided so for `submitter`? Whoever else fetches them must see all of every
-/// table: the rows are a function of what the submitter sees.
+/// table, and no source may be read with credentials of its readers: the rows are a function of what the submitter sees.
 ///
 /// # Errors
 /// `POLICY_CHANGED` if the submitter sees something else by now; `ACCESS_DENIED` for others.
@@ -135,7 +140,10 @@ pub fn confirm(cx: &QueryContext, submitter: &str, decisions: Option<&Decisions>
     let own = cx.caller.user.as_str() == submitter;
     let holds = decisions.is_some_and(|decisions| {
         let names = decisions.names.as_ref();
+        // What a source answered is for whoever asked it.
+        let mut passages = decisions.passages.iter();
         behalf::holds(cx)
+            && passages.all(|(catalog, digest)| own && Passage::is_kept(cx, catalog, digest))
             && names.is_none_or(|names| own && *names == hex::encode(Names::of(cx).0))
             && decisions.tables.iter().all(|(table, sight)| {
                 let path = cx.snapshot.relation_path(&ObjectId::from_stored(table.as_str()));
@@ -144,7 +152,7 @@ pub fn confirm(cx: &QueryContext, submitter: &str, decisions: Option<&Decisions>
                     if own {
                         hex::encode(again.sight) == *sight
                     } else {
-                        again.is_unrestricted()
+                        again.is_unrestricted() && again.is_read_alike()
                     }
                 })
             })

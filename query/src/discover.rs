@@ -4,6 +4,8 @@
 //! itself and its columns; one that changed keeps the ids of what kept its name; one that vanished, or was re-created, is
 //! retired: its id, and whatever was granted on it, is never used again.
 
+mod reached;
+
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex},
@@ -13,6 +15,7 @@ use std::{
 use lakegate_catalog::{
     Store, StoreError,
     change::{ChangeSet, Put},
+    connection::Connection as StoredConnection,
     id::ObjectId,
     name::TableName,
     object::{LOCAL_LAKE, Stored},
@@ -20,21 +23,21 @@ use lakegate_catalog::{
     snapshot::Snapshot,
 };
 use lakegate_connectors::{
-    call::CallContext,
-    connection::Connection,
-    connector::{Connector, DescribeRequest, DescribeResponse},
+    connector::{DescribeRequest, DescribeResponse},
     error::{ConnectorError, ConnectorErrorKind},
     registry::Registry,
     split::Page,
     table_spec::{RemoteName, TableSpec},
 };
 
+pub use self::reached::Reached;
 use crate::{
     connection::Connections,
+    context::QueryContext,
     engine_error::connector_error,
     error::{QueryError, Result},
-    federate::client_span::{ClientSpan, Place},
     figures::CacheCount,
+    identity::{self, SourceIdentity},
     signal::Signals,
     type_name::type_text,
 };
@@ -81,18 +84,6 @@ pub struct Discovery {
     signals: Signals,
 }
 
-/// A connector with the connection that it is to use.
-#[derive(Clone, Debug)]
-pub struct Reached {
-    /// Of the connection.
-    pub name: String,
-    /// The catalog that it is reached for.
-    pub catalog: String,
-    pub signals: Signals,
-    pub connector: Arc<dyn Connector>,
-    pub connection: Arc<Connection>,
-}
-
 impl Discovery {
     /// Discovery over the connections of the catalog.
     #[must_use]
@@ -113,14 +104,29 @@ impl Discovery {
         [self.connections.requests(), self.count.get()]
     }
 
-    /// Connector and connection behind a catalog.
+    /// Connector and connection behind a catalog, with the connection's own credential: for what is the same for everybody.
     ///
     /// # Errors
     /// `SOURCE_ACCESS_DENIED` when the credential cannot be resolved, `NOT_SUPPORTED` for an unknown connector.
     pub fn reach(&self, snapshot: &Snapshot, catalog: &Stored<Catalog>) -> Result<Reached> {
-        let stored = snapshot
-            .connection(&catalog.body.connection)
-            .ok_or_else(|| QueryError::internal(format!("catalog `{}` has no connection", catalog.name)))?;
+        self.reach_as(catalog, stored(snapshot, catalog)?, SourceIdentity::Connection)
+    }
+
+    /// Connector and connection behind a catalog, with the credential that the caller of `cx` reads with.
+    ///
+    /// # Errors
+    /// Those of [`Discovery::reach`], and `SOURCE_ACCESS_DENIED` where the connection has no credential for the caller.
+    pub(crate) fn reach_for(&self, cx: &QueryContext, catalog: &Stored<Catalog>) -> Result<Reached> {
+        let stored = stored(&cx.snapshot, catalog)?;
+        self.reach_as(catalog, stored, identity::of(cx, stored)?)
+    }
+
+    fn reach_as(
+        &self,
+        catalog: &Stored<Catalog>,
+        stored: &Stored<StoredConnection>,
+        identity: SourceIdentity,
+    ) -> Result<Reached> {
         let connector = self
             .registry
             .connector(&stored.body.connector)
@@ -130,7 +136,7 @@ impl Discovery {
             catalog: catalog.name.clone(),
             signals: self.signals.clone(),
             connector: Arc::clone(connector),
-            connection: self.connections.open(stored)?,
+            connection: self.connections.open_as(stored, identity)?,
         })
     }
 
@@ -218,6 +224,18 @@ impl Discovery {
         })
     }
 
+    /// The description of a statement in the source's own language; asked anew each time.
+    ///
+    /// # Errors
+    /// `NOT_SUPPORTED` where the connector takes none, and what the source has against it.
+    pub(crate) async fn statement(&self, reached: &Reached, text: &str) -> Result<TableSpec> {
+        let request = DescribeRequest::Query(text.to_owned());
+        match reached.ask(request).await.map_err(|error| public(&error))? {
+            DescribeResponse::Table(spec) => Ok(*spec),
+            _ => Err(QueryError::internal("the connector answered another question")),
+        }
+    }
+
     /// Names of the databases of a discovered catalog, as the source spells them.
     ///
     /// # Errors
@@ -298,22 +316,11 @@ impl Discovery {
     }
 }
 
-impl Reached {
-    fn place(&self) -> Place {
-        Place {
-            catalog: self.catalog.clone(),
-            connection: self.name.clone(),
-        }
-    }
-
-    /// One question about what is there, told as a span.
-    async fn ask(&self, request: DescribeRequest) -> Result<DescribeResponse, ConnectorError> {
-        let span = ClientSpan::describe(&self.signals, self.connector.spec().system, &self.place());
-        let mut cx = CallContext::new("discovery", Arc::clone(&self.connection), PATIENCE);
-        cx.trace = span.trace_parent();
-        let answer = self.connector.describe(&cx, request).await;
-        answer.inspect_err(|error| span.failed(error))
-    }
+fn stored<'a>(snapshot: &'a Snapshot, catalog: &Stored<Catalog>) -> Result<&'a Stored<StoredConnection>> {
+    let found = snapshot.connection(&catalog.body.connection);
+    found
+        .map(AsRef::as_ref)
+        .ok_or_else(|| QueryError::internal(format!("catalog `{}` has no connection", catalog.name)))
 }
 
 fn public(error: &ConnectorError) -> QueryError {
@@ -442,7 +449,7 @@ fn remote(spec: &TableSpec) -> RemoteTable {
 }
 
 /// The source's columns, with ids, tags and comments of those that were known under the same name.
-fn columns(spec: &TableSpec, known: &[Column]) -> Vec<Column> {
+pub(crate) fn columns(spec: &TableSpec, known: &[Column]) -> Vec<Column> {
     spec.schema
         .fields()
         .iter()

@@ -6,3 +6,4 @@ pub mod scan_exec;
 
 pub(crate) mod client_span;
 pub(crate) mod ipc_bytes;
+mod promise;

@@ -1,12 +1,16 @@
 //! Which groups and orders of a finished plan can the source of their rows compute? They become one leaf, planned at the source.
 //!
-//! The engine has no hook for aggregates in its table providers. So the optimizer's plan is looked through once more, after its last
-//! rule: an aggregate right over a scan is replaced by what the source gives for it, and a scan right under a sort with a limit by
-//! the source's first rows; that sort stays, so that their order is the engine's. What a source refuses stays as it was.
+//! The engine has no hook for aggregates and joins in its table providers. So the optimizer's plan is looked through once more, after
+//! its last rule: an aggregate right over a scan, or over a join of scans, is replaced by what the source gives for it; so is what lies
+//! right under a sort with a limit, by the source's first rows (that sort stays, so that their order is the engine's), and a join by its
+//! rows. What a source refuses stays as it was.
 //! Not here: what may be folded for this caller (`govern::folded`), and what a source computes exactly (each connector's own).
 
 mod aggregate;
+mod average;
+mod base;
 mod chain;
+mod join;
 mod node;
 mod operand;
 mod top;
@@ -15,21 +19,26 @@ use std::{any::Any, sync::Arc};
 
 use async_trait::async_trait;
 use datafusion::{
+    arrow::datatypes::SchemaRef,
     catalog::Session,
     common::{
         DFSchemaRef, DataFusionError, Result,
-        tree_node::{Transformed, TreeNodeRecursion},
+        tree_node::{Transformed, TreeNode, TreeNodeRecursion},
     },
     datasource::source_as_provider,
     execution::context::QueryPlanner,
-    logical_expr::{LogicalPlan, TableScan},
+    logical_expr::LogicalPlan,
     physical_plan::ExecutionPlan,
     physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner},
 };
 
+use base::Base;
 use node::{FoldedPlanner, leaf};
 
-use crate::govern::{GovernedTable, folded::Wanted};
+use crate::govern::{
+    self, GovernedTable,
+    folded::{Shape, Wanted, WantedTable},
+};
 
 /// Plans as the engine does, after folding.
 #[derive(Debug)]
@@ -59,10 +68,14 @@ struct Replacement {
 async fn folded(plan: &LogicalPlan, session: &dyn Session) -> Result<Option<LogicalPlan>> {
     let mut replacements = Vec::new();
     for part in candidates(plan)? {
+        // What lies in a part that is replaced is not asked for.
+        if within(&replacements, &part)? {
+            continue;
+        }
         let by = match &part {
             LogicalPlan::Aggregate(aggregate) => aggregate::folded(aggregate, session).await?,
             LogicalPlan::Sort(sort) => top::folded(sort, session).await?,
-            _ => None,
+            join => join::folded(join, session).await?,
         };
         if let Some(by) = by {
             replacements.push(Replacement { part, by });
@@ -74,27 +87,65 @@ async fn folded(plan: &LogicalPlan, session: &dyn Session) -> Result<Option<Logi
     replaced(plan.clone(), replacements).map(Some)
 }
 
-/// Aggregates and sorts with a limit over nothing but a scan, in subqueries too.
+fn within(replacements: &[Replacement], part: &LogicalPlan) -> Result<bool> {
+    for one in replacements {
+        if one.part != *part && one.part.exists(|node| Ok(node == part))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Is it within a join that is no candidate itself? Its parts are told the keys of the other side instead.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Within {
+    Join,
+    Nothing,
+}
+
+/// Aggregates, sorts with a limit and joins over nothing but scans, in subqueries too.
 fn candidates(plan: &LogicalPlan) -> Result<Vec<LogicalPlan>> {
     let mut found = Vec::new();
-    plan.apply_with_subqueries(|part| {
-        let input = match part {
-            LogicalPlan::Aggregate(aggregate) => Some(&aggregate.input),
-            LogicalPlan::Sort(sort) if sort.fetch.is_some() => Some(&sort.input),
-            _ => None,
-        };
-        if input.is_some_and(|input| chain::scan_below(input).is_some()) {
-            found.push(part.clone());
-        }
-        Ok(TreeNodeRecursion::Continue)
-    })?;
+    gather(plan, Within::Nothing, &mut found)?;
     Ok(found)
+}
+
+fn gather(plan: &LogicalPlan, within: Within, found: &mut Vec<LogicalPlan>) -> Result<()> {
+    plan.apply_subqueries(|part| {
+        gather(part, Within::Nothing, found)?;
+        Ok(TreeNodeRecursion::Jump)
+    })?;
+    let below = match plan {
+        LogicalPlan::Aggregate(aggregate) => {
+            if Base::below(&aggregate.input).is_some() {
+                found.push(plan.clone());
+            }
+            Within::Nothing
+        }
+        LogicalPlan::Sort(sort) if sort.fetch.is_some() => {
+            if Base::below(&sort.input).is_some() {
+                found.push(plan.clone());
+            }
+            Within::Nothing
+        }
+        LogicalPlan::Join(_) | LogicalPlan::Projection(_) if within == Within::Nothing && join::is_join(plan) => {
+            found.push(plan.clone());
+            Within::Join
+        }
+        LogicalPlan::Join(_) => Within::Join,
+        LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_) | LogicalPlan::Filter(_) => within,
+        _ => Within::Nothing,
+    };
+    plan.inputs()
+        .into_iter()
+        .try_for_each(|input| gather(input, below, found))
 }
 
 /// Each replacement is used once: parts that are equal have a leaf each.
 fn replaced(plan: LogicalPlan, mut replacements: Vec<Replacement>) -> Result<LogicalPlan> {
     let folded = plan.transform_down_with_subqueries(|part| {
-        if !matches!(part, LogicalPlan::Aggregate(_) | LogicalPlan::Sort(_)) {
+        use LogicalPlan::{Aggregate, Join, Projection, Sort};
+        if !matches!(part, Aggregate(_) | Join(_) | Projection(_) | Sort(_)) {
             return Ok(Transformed::no(part));
         }
         match replacements.iter().position(|one| one.part == part) {
@@ -105,19 +156,37 @@ fn replaced(plan: LogicalPlan, mut replacements: Vec<Replacement>) -> Result<Log
     Ok(folded.data)
 }
 
-/// `scan` as it is folded: what a governed relation gives for it, or nothing.
+/// The rows of `base` as they are folded: what governed relations give for them, or nothing. `told` is how plans show it, and what comes
+/// back.
 async fn at_source(
-    scan: &TableScan,
+    base: &Base<'_>,
     session: &dyn Session,
-    wanted: Wanted<'_>,
-    schema: &DFSchemaRef,
+    shape: Shape,
+    (shown, schema): (String, SchemaRef),
+    part: &DFSchemaRef,
 ) -> Result<Option<LogicalPlan>> {
-    let provider = source_as_provider(&scan.source)?;
-    let concrete: &dyn Any = provider.as_ref();
-    let Some(table) = concrete.downcast_ref::<GovernedTable>() else {
-        return Ok(None);
+    let providers = base.scans.iter().map(|scan| source_as_provider(&scan.source));
+    let providers = providers.collect::<Result<Vec<_>>>()?;
+    let mut tables = Vec::new();
+    for (provider, scan) in providers.iter().zip(&base.scans) {
+        let concrete: &dyn Any = provider.as_ref();
+        let Some(table) = concrete.downcast_ref::<GovernedTable>() else {
+            return Ok(None);
+        };
+        tables.push(WantedTable {
+            table,
+            filters: &scan.filters,
+            width: scan.projected_schema.fields().len(),
+        });
+    }
+    let wanted = Wanted {
+        tables,
+        joined: base.joined.clone(),
+        shape,
+        schema,
+        shown,
     };
-    let folded = table.folded(session, wanted).await;
+    let folded = govern::folded::folded(session, wanted).await;
     let folded = folded.map_err(|error| DataFusionError::External(Box::new(error)))?;
-    Ok(folded.map(|plan| leaf(schema, plan)))
+    Ok(folded.map(|plan| leaf(part, plan)))
 }

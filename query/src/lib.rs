@@ -37,7 +37,9 @@ pub mod views;
 
 pub mod connection;
 pub mod discover;
+pub mod identity;
 pub mod metadata;
+pub mod passthrough;
 pub mod source;
 
 pub mod audit;

@@ -5,6 +5,7 @@
 mod from_items;
 mod ignored;
 pub mod meaning;
+pub mod passthrough;
 mod precedence;
 mod similar;
 mod standard;
@@ -27,6 +28,7 @@ use datafusion::{
     },
 };
 
+pub use passthrough::Passthrough;
 pub use statement::{MetadataStatement, StatementKind};
 
 use crate::{
@@ -47,6 +49,8 @@ pub struct Parsed {
     pub relations: BTreeSet<TableReference>,
     /// Quoted names that were not in lower case.
     pub spelled: Spelled,
+    /// Relations that stand for statements in the language of a source.
+    pub passthrough: Vec<Passthrough>,
 }
 
 /// Checks the size of a text. Cheap; done by every door before anything else.
@@ -95,6 +99,7 @@ pub fn parse(sql: &str) -> Result<Parsed> {
         ));
     }
     let mut statement = precedence::repair(statement);
+    let passthrough = passthrough::take(&mut statement)?;
     standard::rewrite(&mut statement)?;
     meaning::rewrite(&mut statement)?;
     let kind = StatementKind::of(statement)?;
@@ -109,6 +114,7 @@ pub fn parse(sql: &str) -> Result<Parsed> {
         kind,
         relations,
         spelled,
+        passthrough,
     })
 }
 

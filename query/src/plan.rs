@@ -36,6 +36,7 @@ use crate::{
     names::{self, OutputNames},
     output, parameters,
     parse::{Parsed, StatementKind, token_limits::too_complex},
+    passthrough::{self, Passage},
     published::Published,
     resolve::{Defaults, Relation, Target, resolve},
     service::SubmitRequest,
@@ -158,12 +159,16 @@ pub async fn plan(planner: &Planner<'_>, statement: Statement, attempts: &Attemp
         attempts,
         asker: &cx.caller,
     };
-    for grant in authorized.iter_mut().filter_map(|(_, grant)| grant.as_mut()) {
-        mapping::read(&reading, &cx, grant).await?;
+    for (_, granted) in &mut authorized {
+        if let Granted::Table(grant) = granted {
+            mapping::read(&reading, &cx, grant).await?;
+        }
     }
-    let tells_names = authorized.iter().any(|(_, grant)| grant.is_none());
+    let granted = authorized.iter().map(|(_, granted)| granted);
+    let tells_names = granted.clone().any(|granted| matches!(granted, Granted::Names));
     let decided = Decided {
-        grants: authorized.iter().filter_map(|(_, grant)| grant.clone()).collect(),
+        grants: granted.clone().filter_map(Granted::table).collect(),
+        passages: granted.filter_map(Granted::passage).collect(),
         names: tells_names.then(|| Names::of(&cx)),
         analyzed: matches!(parsed.kind, StatementKind::Analyze(_)),
     };
@@ -172,14 +177,20 @@ pub async fn plan(planner: &Planner<'_>, statement: Statement, attempts: &Attemp
     }
     let mut stores = QueryStores::default();
     let mut relations: Vec<(TableName, Arc<dyn TableProvider>)> = Vec::new();
-    for (relation, grant) in authorized {
+    for (relation, granted) in authorized {
         cx.check()?;
-        let provider: Arc<dyn TableProvider> = match grant {
-            Some(grant) => {
+        let provider: Arc<dyn TableProvider> = match granted {
+            Granted::Table(grant) => {
                 let opened = source::open(planner, &cx, &grant, &mut stores).await?;
+                Arc::new(GovernedTable::new(Arc::clone(&cx), *grant, opened)?)
+            }
+            Granted::Passage(passage) => {
+                let (grant, opened) = passthrough::open(planner, &cx, &passage, &relation).await?;
                 Arc::new(GovernedTable::new(Arc::clone(&cx), grant, opened)?)
             }
-            None => metadata::information::table(&planner.asked(&governor, &cx), &relation.name, attempts).await?,
+            Granted::Names => {
+                metadata::information::table(&planner.asked(&governor, &cx), &relation.name, attempts).await?
+            }
         };
         relations.push((relation.name, provider));
     }
@@ -238,7 +249,32 @@ impl<'a> Planner<'a> {
     }
 }
 
-type Authorized = Vec<(Relation, Option<RelationGrant>)>;
+type Authorized = Vec<(Relation, Granted)>;
+
+/// What was permitted of a relation.
+enum Granted {
+    Table(Box<RelationGrant>),
+    /// To speak to its source.
+    Passage(Passage),
+    /// `information_schema`, which shows what is visible.
+    Names,
+}
+
+impl Granted {
+    fn table(&self) -> Option<RelationGrant> {
+        match self {
+            Self::Table(grant) => Some(RelationGrant::clone(grant)),
+            Self::Passage(_) | Self::Names => None,
+        }
+    }
+
+    fn passage(&self) -> Option<Passage> {
+        match self {
+            Self::Passage(passage) => Some(passage.clone()),
+            Self::Table(_) | Self::Names => None,
+        }
+    }
+}
 
 /// As [`authorize_all`], told as a span.
 fn authorized(
@@ -271,7 +307,18 @@ fn authorize_all(
         let attempt = match &relation.target {
             Target::Table(path) => authorize::authorize(cx, std::slice::from_ref(path)).pop(),
             Target::Information => {
-                granted.push((relation.clone(), None));
+                granted.push((relation.clone(), Granted::Names));
+                continue;
+            }
+            Target::Passthrough(_) => {
+                let (passage, event) = passthrough::attempt(cx, governor, &relation.name);
+                attempts.push(event);
+                match passage {
+                    Ok(passage) => granted.push((relation.clone(), Granted::Passage(passage))),
+                    Err(error) => {
+                        refusal.get_or_insert(error);
+                    }
+                }
                 continue;
             }
             Target::Missing => Some(authorize::missing(cx, &relation.name)),
@@ -283,7 +330,7 @@ fn authorize_all(
         attempts.push(attempt.event);
         attempt.below.into_iter().for_each(|event| attempts.push(event));
         match attempt.grant {
-            Ok(grant) => granted.push((relation.clone(), Some(grant))),
+            Ok(grant) => granted.push((relation.clone(), Granted::Table(Box::new(grant)))),
             Err(error) => {
                 refusal.get_or_insert(error);
             }

@@ -18,7 +18,7 @@ use crate::{
     discover::Discovery,
     error::{ErrorCode, QueryError, Result},
     metadata::visible::Viewer,
-    parse::Parsed,
+    parse::{Parsed, Passthrough},
     service::SubmitRequest,
 };
 
@@ -78,6 +78,8 @@ pub enum Target {
     /// `information_schema.NAME`.
     Information,
     Missing,
+    /// A statement in the language of the catalog's source.
+    Passthrough(Arc<str>),
     /// Not known here, and its source could not be asked: told only to those who may know the catalog.
     Unreachable(Arc<QueryError>),
 }
@@ -101,7 +103,14 @@ pub async fn resolve(parsed: &Parsed, defaults: &Defaults, viewer: &Viewer, disc
     names.dedup();
     let mut snapshot = Arc::clone(viewer.governor().snapshot());
     let mut unreachable = Vec::new();
-    for name in names.iter().filter(|name| name.database != INFORMATION_SCHEMA) {
+    let calls: Vec<(TableName, &Passthrough)> = parsed
+        .passthrough
+        .iter()
+        .map(|call| (defaults.complete(&call.relation), call))
+        .collect();
+    let called = |name: &TableName| calls.iter().find(|(known, _)| known == name).map(|(_, call)| *call);
+    let asked = |name: &&TableName| name.database != INFORMATION_SCHEMA && called(name).is_none();
+    for name in names.iter().filter(asked) {
         let discovered = snapshot
             .find_catalog(&name.catalog)
             .is_some_and(|catalog| catalog.body.discover);
@@ -117,7 +126,10 @@ pub async fn resolve(parsed: &Parsed, defaults: &Defaults, viewer: &Viewer, disc
     let relations = names
         .into_iter()
         .map(|name| {
-            let target = target(&snapshot, &name, &unreachable);
+            let target = match called(&name) {
+                Some(call) => Target::Passthrough(call.text.as_str().into()),
+                None => target(&snapshot, &name, &unreachable),
+            };
             Relation { name, target }
         })
         .collect();

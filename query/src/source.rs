@@ -42,7 +42,7 @@ pub async fn open(
     if path.view.is_some() {
         return views::open(planner, cx, grant, stores).await;
     }
-    let reached = planner.discovery.reach(&cx.snapshot, &path.catalog)?;
+    let reached = planner.discovery.reach_for(cx, &path.catalog)?;
     if path.table.body.format.is_some() {
         return open_files(planner, cx, grant, &reached, stores).await;
     }

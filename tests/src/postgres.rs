@@ -71,6 +71,11 @@ impl Database {
         texts.expect("statistics of statements")
     }
 
+    /// Its name, which no other test's begins with.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// What secret references of [`Database::connection`] see.
     pub fn secrets(&self) -> Vec<(&str, &str)> {
         vec![("PG_USER", &self.user), ("PG_PASSWORD", &self.password)]
@@ -78,9 +83,14 @@ impl Database {
 
     /// The entry of `connections` in a lake.
     pub fn connection(&self) -> String {
+        self.connection_with("")
+    }
+
+    /// As [`Database::connection`], with `more` members of the entry.
+    pub fn connection_with(&self, more: &str) -> String {
         format!(
             "{{connector: postgres, options: {{host: \"{}\", port: {}, database: \"{}\", tls: disable}}, credential: {{user: \
-             \"env://PG_USER\", password: \"env://PG_PASSWORD\"}}}}",
+             \"env://PG_USER\", password: \"env://PG_PASSWORD\"}}{more}}}",
             self.host, self.port, self.name
         )
     }

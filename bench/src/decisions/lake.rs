@@ -252,6 +252,7 @@ fn connection() -> Connection {
         connector: "files".to_owned(),
         options: BTreeMap::new(),
         credential: BTreeMap::new(),
+        credentials: Vec::new(),
         directory: None,
         operator: true,
     }

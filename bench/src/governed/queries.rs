@@ -1,14 +1,6 @@
 //! Which queries? TPC-H 1, 3, 6, 9 and 18, once by table names and once over subqueries that hold filter and masks.
 
-/// A query in both forms.
-pub struct Query {
-    /// As TPC-H numbers it.
-    pub name: &'static str,
-    /// For the server.
-    pub governed: &'static str,
-    /// For the peer: with filter and masks in its text.
-    pub written_out: &'static str,
-}
+use crate::race::Query;
 
 /// The tables that the queries read.
 pub const TABLES: &[&str] = &[
@@ -20,8 +12,8 @@ macro_rules! query {
     ($name:literal, $($part:tt)*) => {
         Query {
             name: $name,
-            governed: concat_parts!(governed $($part)*),
-            written_out: concat_parts!(written_out $($part)*),
+            ours: concat_parts!(governed $($part)*),
+            theirs: concat_parts!(written_out $($part)*),
         }
     };
 }

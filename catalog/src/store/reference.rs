@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::{
-    connection::Connection,
+    connection::{Connection, CredentialOf},
     error::{Result, StoreError},
     governance::{ColumnMask, DataFilter, Policy, TagKey},
     id::ObjectId,
@@ -34,8 +34,15 @@ pub(super) fn referrers(kind: Kind) -> &'static [Kind] {
         Kind::Connection => CATALOG,
         Kind::Catalog => DATABASE,
         Kind::Database => RELATION,
-        Kind::Role => &[Kind::Database, Kind::Table, Kind::View, Kind::Role, Kind::User],
-        Kind::User => &[Kind::View, Kind::DataFilter, Kind::Key],
+        Kind::Role => &[
+            Kind::Connection,
+            Kind::Database,
+            Kind::Table,
+            Kind::View,
+            Kind::Role,
+            Kind::User,
+        ],
+        Kind::User => &[Kind::Connection, Kind::View, Kind::DataFilter, Kind::Key],
         // Filters of the table itself go with it: these read it as a mapping.
         Kind::Table => &[Kind::DataFilter],
         Kind::View
@@ -54,7 +61,15 @@ pub(super) fn referrers(kind: Kind) -> &'static [Kind] {
 pub(super) fn references(kind: Kind, parent: Option<&ObjectId>, body: &Value) -> Result<Vec<Reference>> {
     let mut found = Vec::new();
     match kind {
-        Kind::Connection => top_level::<Connection>(parent, body).map(drop)?,
+        Kind::Connection => {
+            for other in top_level::<Connection>(parent, body)?.credentials {
+                match other.who {
+                    CredentialOf::User(id) => add(&mut found, USER, [id]),
+                    CredentialOf::Role(id) => add(&mut found, ROLE, [id]),
+                    CredentialOf::Everyone => {}
+                }
+            }
+        }
         Kind::Catalog => add(&mut found, CONNECTION, [top_level::<Catalog>(parent, body)?.connection]),
         Kind::Database => {
             add(&mut found, CATALOG, [required(kind, parent)?]);

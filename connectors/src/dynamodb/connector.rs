@@ -13,7 +13,7 @@ use super::{
 use crate::{
     call::{CallContext, InvocationId},
     connector::{CONTRACT, Connector, ConnectorSpec, DescribeRequest, DescribeResponse, PlanRequest, PlanResponse},
-    error::Result,
+    error::{ConnectorError, Result},
     option::OptionProblem,
     scan::{ColumnRef, Guard, OutputColumn, OutputValue, ScanSpec},
     split::{HandleCodec, ReadRequest, ReadStream, SplitsPage, SplitsRequest},
@@ -59,6 +59,9 @@ impl DynamoDbConnector {
             DescribeRequest::Table(name) => Ok(DescribeResponse::Table(Box::new(
                 describe::table(&client, cx, &name).await?,
             ))),
+            DescribeRequest::Query(_) => Err(ConnectorError::unsupported(
+                "a statement in the language of this source is not supported",
+            )),
             DescribeRequest::Sample { table, rows } => self.sample(cx, client, &table, rows).await,
         }
     }

@@ -9,12 +9,13 @@ mod json;
 mod schema;
 mod skip;
 
+use std::sync::Arc;
+
 use arrow::{
     array::{ArrayRef, RecordBatch},
     datatypes::DataType,
 };
-use futures::StreamExt;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use object_store::{ObjectMeta, ObjectStore};
 
 use column::Column;
 use container::{Block, Header, bad, header};
@@ -24,6 +25,9 @@ use super::{
     compression::Held,
     failure::store_error,
     fitted::Fitted,
+    julian::{Has, Julian, Marks},
+    listed_bytes,
+    metadata_cache::MetadataCache,
     text::{Decoder, Wanted},
 };
 use crate::error::{ConnectorError, Result};
@@ -49,6 +53,8 @@ struct Reading {
     fitted: Fitted,
     /// Per column of the file; `None`: passed over.
     columns: Vec<Option<Column>>,
+    /// Per column of the file; `None`: it counts by the calendar of today.
+    julian: Vec<Option<Julian>>,
     block: Block,
     rows: usize,
     bytes: usize,
@@ -97,10 +103,20 @@ impl Reading {
         let columns = types(&header);
         let fitted = Fitted::new(&wanted.schema, &columns, wanted.table.restricted)?;
         let chosen: Vec<usize> = fitted.wanted().collect();
+        let julian: Vec<Option<Julian>> = columns
+            .iter()
+            .map(|(_, kind)| header.marks.of(marked(&header.marks, kind)))
+            .collect();
+        for place in &chosen {
+            if let (Some((name, _)), Some(Some(julian))) = (columns.get(*place), julian.get(*place)) {
+                julian.admit(name, wanted.table.restricted)?;
+            }
+        }
         let columns = header.columns.iter().enumerate();
         let columns = columns.map(|(place, (_, node))| chosen.contains(&place).then(|| Column::new(node)));
         Ok(Self {
             columns: columns.collect(),
+            julian,
             header,
             fitted,
             block: Block::default(),
@@ -153,13 +169,45 @@ impl Reading {
         let rows = std::mem::take(&mut self.rows);
         self.bytes = 0;
         let mut arrays: Vec<Option<ArrayRef>> = Vec::with_capacity(self.columns.len());
-        for column in &mut self.columns {
-            arrays.push(column.as_mut().map(Column::finish).transpose()?);
+        let names = self.header.columns.iter().map(|(name, _)| name);
+        for ((column, julian), name) in self.columns.iter_mut().zip(&self.julian).zip(names) {
+            let array = column.as_mut().map(Column::finish).transpose()?;
+            arrays.push(match (array, julian) {
+                (Some(array), Some(julian)) => Some(julian.meant(name, &array)?),
+                (array, _) => array,
+            });
         }
         self.fitted.batch(rows, &mut |place| {
             let array = arrays.get(place).and_then(Option::as_ref);
             array.cloned().ok_or_else(|| bad("a column was not read"))
         })
+    }
+}
+
+/// What of a column counts by the marks of the file. Moments without a zone are never marked.
+fn marked(marks: &Marks, kind: &DataType) -> Has {
+    let mut has = Has::default();
+    each(kind, &mut |kind| {
+        let (marked, moments) = match kind {
+            DataType::Date32 => (marks.days, false),
+            DataType::Timestamp(_, Some(_)) => (marks.moments, true),
+            DataType::Timestamp(_, None) => (false, true),
+            _ => return,
+        };
+        has.marked |= marked;
+        has.moments |= marked && moments;
+        has.others |= !marked;
+    });
+    has
+}
+
+/// A type and all types in it.
+fn each(kind: &DataType, to: &mut dyn FnMut(&DataType)) {
+    to(kind);
+    match kind {
+        DataType::List(item) | DataType::Map(item, _) => each(item.data_type(), to),
+        DataType::Struct(members) => members.iter().for_each(|member| each(member.data_type(), to)),
+        _ => {}
     }
 }
 
@@ -186,23 +234,45 @@ fn types(header: &Header) -> Vec<(String, DataType)> {
     columns.map(|(name, node)| (name.clone(), node.data_type())).collect()
 }
 
-/// The columns of an Avro file, as its header declares them.
+/// Bytes fetched at first from the start of a file; most headers are shorter.
+const FIRST_FETCH: u64 = 16 << 10;
+
+/// The columns of an Avro file, as its header declares them; read once while the file is the same.
 ///
 /// # Errors
 /// `CORRUPT_FILE`, `NOT_SUPPORTED`, and those of the store.
-pub(super) async fn columns(store: &dyn ObjectStore, meta: &ObjectMeta) -> Result<Vec<(String, DataType)>> {
-    let file = meta.location.as_ref();
-    let named = |error: ConnectorError| error.with_file(file);
-    let read = store.get(&meta.location).await;
-    let mut input = read.map_err(|error| store_error(error, file))?.into_stream();
+pub(super) async fn columns(
+    cache: &MetadataCache,
+    store_id: &str,
+    store: &Arc<dyn ObjectStore>,
+    meta: &ObjectMeta,
+) -> Result<Vec<(String, DataType)>> {
+    let named = |error: ConnectorError| match error.file() {
+        None | Some("") => error.with_file(meta.location.as_ref()),
+        Some(_) => error,
+    };
+    let read = async { read_header(store, meta).await.map_err(named) };
+    let known = cache.known(store_id, meta, Header::bytes, read).await?;
+    Ok(types(&known))
+}
+
+/// The header of a file, of which more is fetched until it is whole.
+async fn read_header(store: &Arc<dyn ObjectStore>, meta: &ObjectMeta) -> Result<Header> {
     let mut held = Held::default();
+    let (mut start, mut end) = (0, FIRST_FETCH.min(meta.size));
     loop {
-        if let Some(header) = header(&mut held).map_err(named)? {
-            return Ok(types(&header));
+        if start < end {
+            let bytes = listed_bytes::range(store, meta, start..end).await;
+            let bytes = bytes.map_err(|error| store_error(error, meta.location.as_ref()))?;
+            if bytes.len() as u64 != end - start {
+                return Err(bad("the file is shorter than it was listed"));
+            }
+            held.add(&bytes);
         }
-        match input.next().await {
-            Some(bytes) => held.add(&bytes.map_err(|error| store_error(error, file))?),
-            None => return Err(named(bad("its header is cut off"))),
+        match header(&mut held)? {
+            Some(header) => return Ok(header),
+            None if end >= meta.size => return Err(bad("its header is cut off")),
+            None => (start, end) = (end, (end * 4).min(meta.size)),
         }
     }
 }

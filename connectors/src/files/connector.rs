@@ -155,6 +155,7 @@ impl Connector for FilesConnector {
             DescribeRequest::Databases(_)
             | DescribeRequest::Tables { .. }
             | DescribeRequest::Table(_)
+            | DescribeRequest::Query(_)
             | DescribeRequest::Sample { .. } => Err(engine_only("describe of tables")),
         }
     }

@@ -6,8 +6,8 @@ use futures::{StreamExt, stream};
 use object_store::ObjectStore;
 
 use super::{
-    footer::MetadataCache,
     location::store_url,
+    metadata_cache::MetadataCache,
     table::{FileList, FileTable, Format, raw_schema},
 };
 

@@ -31,18 +31,25 @@ pub(crate) fn store_error(error: object_store::Error, file: &str) -> ConnectorEr
             ConnectorErrorKind::Unauthenticated,
             "the store refused the credential of the connection",
         ),
+        other if tells(other, &["429 Too Many Requests", "SlowDown"]) => {
+            (ConnectorErrorKind::Throttled, "the store asks for fewer requests")
+        }
         _ => (ConnectorErrorKind::Unavailable, "the store cannot be reached"),
     };
     ConnectorError::new(kind, message).with_file(file).with_source(error)
 }
 
-/// S3's codes for a wrong key, somewhere in the chain of causes.
+/// S3's codes for a wrong key.
 fn is_refusal(error: &object_store::Error) -> bool {
-    const CODES: [&str; 3] = ["SignatureDoesNotMatch", "InvalidAccessKeyId", "AccessDenied"];
+    tells(error, &["SignatureDoesNotMatch", "InvalidAccessKeyId", "AccessDenied"])
+}
+
+/// Does one of these words stand somewhere in the chain of causes?
+fn tells(error: &object_store::Error, words: &[&str]) -> bool {
     let causes = std::iter::successors(Some(error as &dyn std::error::Error), |cause| cause.source());
     causes
         .map(ToString::to_string)
-        .any(|text| CODES.iter().any(|code| text.contains(code)))
+        .any(|text| words.iter().any(|word| text.contains(word)))
 }
 
 /// An error of the engine while it read `file`. Errors that are not about the file (memory, cancellation) stay as they are.

@@ -1,22 +1,23 @@
-//! What does the footer of a Parquet file say? Read once, checked, and kept in a cache bounded by bytes.
+//! What does the footer of a Parquet file say? Fetched, mended and checked.
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    panic::AssertUnwindSafe,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-};
+use std::{collections::BTreeSet, panic::AssertUnwindSafe, sync::Arc};
 
 use object_store::{ObjectMeta, ObjectStore};
-use parquet::file::metadata::{FooterTail, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::metadata::{
+    FooterTail, ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, ParquetStatisticsPolicy,
+};
 
-use super::{failure::store_error, footer_check::check, listed_bytes};
+use super::{
+    failure::store_error,
+    footer_check::{Without, check, settled},
+    footer_mend::mended,
+    julian::Marked,
+    listed_bytes,
+    parquet::calendars,
+};
 use crate::error::{ConnectorError, Result};
 
-/// Bytes that a cache may hold unless it is told otherwise.
-pub const DEFAULT_CACHE_BYTES: usize = 256 << 20;
+const UNDECODED: &str = "the footer cannot be decoded";
 
 /// Longest footer that is read.
 const MAX_FOOTER: u64 = 16 << 20;
@@ -36,159 +37,24 @@ pub(crate) struct Footer {
     pub(crate) metadata: Arc<ParquetMetaData>,
     /// Length of the metadata, without the 8 bytes behind it.
     pub(crate) length: u64,
+    /// Names of the columns of which something is encrypted, in lower case.
+    pub(crate) encrypted: Arc<BTreeSet<String>>,
+    /// Columns that count by the Julian calendar, by their names in lower case; their statistics are left out, which do too.
+    pub(super) julian: Arc<Marked>,
 }
 
-/// Which bytes are meant: store, path, and version by etag or else by time and size.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-struct Key {
-    store: String,
-    path: String,
-    version: String,
-}
-
-impl Key {
-    fn new(store: &str, meta: &ObjectMeta) -> Self {
-        let version = match (&meta.e_tag, &meta.version) {
-            (Some(tag), version) => format!("{tag} {} {}", version.as_deref().unwrap_or_default(), meta.size),
-            (None, _) => format!(
-                "{} {}",
-                meta.last_modified.timestamp_nanos_opt().unwrap_or_default(),
-                meta.size
-            ),
-        };
-        Self {
-            store: store.to_owned(),
-            path: meta.location.to_string(),
-            version,
-        }
+impl Footer {
+    /// Bytes that it holds in memory.
+    pub(super) fn bytes(&self) -> usize {
+        self.metadata.memory_size()
     }
 }
 
-/// Footers of Parquet files across queries; the least recently used leave first. Files whose decoder panicked are
-/// remembered and refused until they change.
-#[derive(Debug)]
-pub struct MetadataCache {
-    limit: usize,
-    hits: AtomicU64,
-    misses: AtomicU64,
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    entries: HashMap<Key, Entry>,
-    order: BTreeMap<u64, Key>,
-    clock: u64,
-    bytes: usize,
-    broken: HashSet<Key>,
-}
-
-#[derive(Debug)]
-struct Entry {
-    footer: Footer,
-    bytes: usize,
-    used: u64,
-}
-
-impl Default for MetadataCache {
-    fn default() -> Self {
-        Self::new(DEFAULT_CACHE_BYTES)
-    }
-}
-
-impl MetadataCache {
-    /// A cache of at most `bytes`.
-    #[must_use]
-    pub fn new(bytes: usize) -> Self {
-        Self {
-            limit: bytes,
-            hits: AtomicU64::new(0),
-            misses: AtomicU64::new(0),
-            state: Mutex::default(),
-        }
-    }
-
-    /// Bytes held now.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.lock().bytes
-    }
-
-    /// Footers that were found here since the start, and those that had to be read.
-    #[must_use]
-    pub fn requests(&self) -> (u64, u64) {
-        (self.hits.load(Relaxed), self.misses.load(Relaxed))
-    }
-
-    /// The footer of a file; `store_id` tells stores (and their credentials) apart.
-    pub(crate) async fn footer(
-        &self,
-        store_id: &str,
-        store: &Arc<dyn ObjectStore>,
-        meta: &ObjectMeta,
-    ) -> Result<Footer> {
-        let key = Key::new(store_id, meta);
-        if let Some(found) = self.find(&key)? {
-            self.hits.fetch_add(1, Relaxed);
-            return Ok(found);
-        }
-        self.misses.fetch_add(1, Relaxed);
-        let footer = read(store, meta).await?;
-        self.insert(key, footer.clone());
-        Ok(footer)
-    }
-
-    /// Refuses the file from now on, until it changes.
-    pub(crate) fn quarantine(&self, store_id: &str, meta: &ObjectMeta) {
-        let mut state = self.lock();
-        if state.broken.len() < 10_000 {
-            state.broken.insert(Key::new(store_id, meta));
-        }
-    }
-
-    fn find(&self, key: &Key) -> Result<Option<Footer>> {
-        let mut state = self.lock();
-        if state.broken.contains(key) {
-            return Err(ConnectorError::corrupt_file(&key.path).with_detail("its decoder failed before"));
-        }
-        state.clock += 1;
-        let now = state.clock;
-        let State { entries, order, .. } = &mut *state;
-        Ok(entries.get_mut(key).map(|entry| {
-            if let Some(key) = order.remove(&entry.used) {
-                order.insert(now, key);
-            }
-            entry.used = now;
-            entry.footer.clone()
-        }))
-    }
-
-    fn insert(&self, key: Key, footer: Footer) {
-        let bytes = footer.metadata.memory_size();
-        let mut state = self.lock();
-        if bytes > self.limit || state.entries.contains_key(&key) {
-            return;
-        }
-        while state.bytes + bytes > self.limit {
-            let Some((_, oldest)) = state.order.pop_first() else {
-                break;
-            };
-            let freed = state.entries.remove(&oldest).map_or(0, |entry| entry.bytes);
-            state.bytes -= freed;
-        }
-        state.clock += 1;
-        let used = state.clock;
-        state.bytes += bytes;
-        state.order.insert(used, key.clone());
-        state.entries.insert(key, Entry { footer, bytes, used });
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-async fn read(store: &Arc<dyn ObjectStore>, meta: &ObjectMeta) -> Result<Footer> {
+/// Reads the footer of a file.
+///
+/// # Errors
+/// `CORRUPT_FILE`, `NOT_SUPPORTED`, and those of the store.
+pub(super) async fn read(store: &Arc<dyn ObjectStore>, meta: &ObjectMeta) -> Result<Footer> {
     let file = meta.location.as_ref();
     let corrupt = |why: &str| ConnectorError::corrupt_file(file).with_detail(why);
     if meta.size < HEAD + TAIL {
@@ -216,14 +82,47 @@ async fn read(store: &Arc<dyn ObjectStore>, meta: &ObjectMeta) -> Result<Footer>
     } else {
         fetch(store, meta, from..meta.size - TAIL).await?
     };
-    let decoded = std::panic::catch_unwind(AssertUnwindSafe(|| ParquetMetaDataReader::decode_metadata(&bytes)))
-        .map_err(|_| corrupt("the footer cannot be decoded"))?;
-    let metadata = decoded.map_err(|error| corrupt("the footer cannot be decoded").with_source(error))?;
-    check(&metadata, meta.size).map_err(|why| corrupt(&why))?;
+    let footer = decoded(&bytes, meta.size).map_err(|error| error.with_file(file))?;
+    Ok(Footer { length, ..footer })
+}
+
+/// The footer that these bytes hold, checked against the size of the file.
+fn decoded(bytes: &[u8], size: u64) -> Result<Footer> {
+    let corrupt = |why: &str| ConnectorError::corrupt_file("").with_detail(why);
+    let mended = mended(bytes).ok_or_else(|| corrupt(UNDECODED))?;
+    let mut metadata = decode(&mended.bytes, None)?;
+    let found = calendars(&metadata);
+    if !found.leaves.is_empty() {
+        let count = metadata.file_metadata().schema_descr().num_columns();
+        let others: Vec<usize> = (0..count).filter(|leaf| !found.leaves.contains(leaf)).collect();
+        let policy = ParquetStatisticsPolicy::skip_except(&others);
+        let options = ParquetMetaDataOptions::new().with_column_stats_policy(policy);
+        metadata = decode(&mended.bytes, Some(&options))?;
+    }
+    let without = Without {
+        encrypted: &mended.encrypted,
+        julian: &found.leaves,
+    };
+    let metadata = settled(metadata, &without).map_err(|error| corrupt(UNDECODED).with_source(error))?;
+    check(&metadata, size, &mended.encrypted).map_err(|why| corrupt(&why))?;
+    let name = |(group, column): &(usize, usize)| {
+        let chunk = metadata.row_groups().get(*group)?.columns().get(*column)?;
+        chunk.column_path().parts().first().map(|root| root.to_lowercase())
+    };
+    let encrypted = mended.encrypted.iter().filter_map(name).collect();
     Ok(Footer {
         metadata: Arc::new(metadata),
-        length,
+        length: bytes.len() as u64,
+        encrypted: Arc::new(encrypted),
+        julian: Arc::new(found.columns),
     })
+}
+
+fn decode(bytes: &[u8], options: Option<&ParquetMetaDataOptions>) -> Result<ParquetMetaData> {
+    let corrupt = || ConnectorError::corrupt_file("").with_detail(UNDECODED);
+    let decode = || ParquetMetaDataReader::decode_metadata_with_options(bytes, options);
+    let decoded = std::panic::catch_unwind(AssertUnwindSafe(decode)).map_err(|_| corrupt())?;
+    decoded.map_err(|error| corrupt().with_source(error))
 }
 
 async fn fetch(store: &Arc<dyn ObjectStore>, meta: &ObjectMeta, range: std::ops::Range<u64>) -> Result<bytes::Bytes> {

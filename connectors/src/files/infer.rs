@@ -13,8 +13,8 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
 use super::{
     failure::store_error,
-    footer::MetadataCache,
     listing::list_files,
+    metadata_cache::MetadataCache,
     table::{FileTableDraft, Format, FormatOptions},
     text::TextInput,
 };

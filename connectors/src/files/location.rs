@@ -4,10 +4,11 @@
 use std::{
     path::{Component, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use datafusion::execution::object_store::ObjectStoreUrl;
-use object_store::{ObjectStore, aws::AmazonS3Builder, path::Path};
+use object_store::{BackoffConfig, ObjectStore, RetryConfig, aws::AmazonS3Builder, path::Path};
 
 use super::local::LocalRoot;
 use crate::{
@@ -214,7 +215,8 @@ fn s3(connection: &Connection, bucket: &str) -> Result<object_store::aws::Amazon
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(bucket)
         .with_region(connection.text("region")?.unwrap_or("us-east-1"))
-        .with_virtual_hosted_style_request(!connection.flag("path_style")?.unwrap_or(false));
+        .with_virtual_hosted_style_request(!connection.flag("path_style")?.unwrap_or(false))
+        .with_retry(retries());
     if let Some(endpoint) = connection.text("endpoint")? {
         builder = builder
             .with_endpoint(endpoint)
@@ -238,6 +240,20 @@ fn s3(connection: &Connection, bucket: &str) -> Result<object_store::aws::Amazon
         )
         .with_source(error)
     })
+}
+
+/// How often a request is made again that the store refuses for now (429, 5xx) or does not answer. Who gives up the query gives up
+/// the pauses too.
+fn retries() -> RetryConfig {
+    RetryConfig {
+        backoff: BackoffConfig {
+            init_backoff: Duration::from_millis(100),
+            max_backoff: Duration::from_secs(5),
+            base: 2.0,
+        },
+        max_retries: 8,
+        retry_timeout: Duration::from_secs(60),
+    }
 }
 
 /// URL under which the engine registers the store of this version of this connection.

@@ -6,6 +6,11 @@
 mod adapter;
 mod boundary;
 mod bytes_as_text;
+mod calendars;
+mod expansion;
+mod opened;
+mod page_index;
+mod pages;
 mod reader;
 
 use std::{
@@ -14,7 +19,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use arrow::datatypes::Schema;
+use arrow::datatypes::{DataType, FieldRef, Schema};
 use datafusion::{
     common::{Result, config::ConfigOptions, config::TableParquetOptions, tree_node::TreeNodeRecursion},
     datasource::{
@@ -36,9 +41,11 @@ use object_store::{ObjectStore, path::Path};
 pub(crate) use adapter::{AdapterFactory, ambiguous, find_columns, refusal};
 use boundary::BoundedMorselizer;
 use bytes_as_text::Doubt;
-use reader::ReaderFactory;
+pub(super) use calendars::calendars;
+use opened::OpenFiles;
+use reader::{ReaderFactory, Wanted};
 
-use super::{footer::MetadataCache, meter::ScanMeter};
+use super::{julian::Marked, metadata_cache::MetadataCache, meter::ScanMeter};
 
 /// What every reader of one scan shares.
 #[derive(Clone, Debug)]
@@ -50,6 +57,8 @@ pub(crate) struct ScanState {
     pub(crate) opened: Arc<Mutex<HashSet<Path>>>,
     /// Files of which nothing says that their texts are text.
     pub(super) doubtful: Arc<Mutex<HashMap<Path, Doubt>>>,
+    /// Files with wanted columns that count by the Julian calendar.
+    pub(super) julian: Arc<Mutex<HashMap<Path, Arc<Marked>>>>,
     /// A policy hides rows or cells from the caller.
     pub(crate) restricted: bool,
 }
@@ -114,6 +123,25 @@ pub(super) fn prunable(predicate: &Arc<dyn PhysicalExpr>, schema: &Schema) -> Op
     if left.is_empty() { None } else { Some(conjunction(left)) }
 }
 
+/// The columns that are read.
+fn read<'a>(schema: &'a Schema, projected: Option<&[usize]>) -> Vec<&'a FieldRef> {
+    let fields = schema.fields().iter().enumerate();
+    fields
+        .filter(|(at, _)| projected.is_none_or(|projected| projected.contains(at)))
+        .map(|(_, field)| field)
+        .collect()
+}
+
+/// Does a column have lists or maps in it? Of their pages nobody can say how many rows they have, so that pages are not left out
+/// where such a column is read: an index that is wrong would put its values into other rows.
+fn has_lists(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Struct(members) => members.iter().any(|member| has_lists(member.data_type())),
+        DataType::Dictionary(..) => false,
+        other => other.is_nested(),
+    }
+}
+
 impl FileSource for LakeParquetSource {
     fn create_file_opener(
         &self,
@@ -132,14 +160,22 @@ impl FileSource for LakeParquetSource {
     ) -> Result<Box<dyn Morselizer>> {
         let state = self.state.split();
         let projected = self.projection().map(ProjectionExprs::column_indices);
+        let schema = self.table_schema().table_schema();
+        let columns = read(schema, projected.as_deref());
+        let by_pages = !columns.iter().any(|field| has_lists(field.data_type()));
         let factory = Arc::new(ReaderFactory {
             store: Arc::clone(&object_store),
             state: state.clone(),
-            texts: Arc::new(bytes_as_text::texts(self.table_schema().table_schema(), projected)),
+            wanted: Arc::new(Wanted {
+                columns: columns.iter().map(|field| field.name().to_lowercase()).collect(),
+                texts: bytes_as_text::texts(schema, projected),
+            }),
+            files: OpenFiles::default(),
         });
         let inner = match self.inner.downcast_ref::<ParquetSource>() {
             Some(source) => source
                 .clone()
+                .with_enable_page_index(by_pages)
                 .with_parquet_file_reader_factory(factory)
                 .create_morselizer(object_store, base_config, partition)?,
             None => return datafusion::common::internal_err!("the Parquet source was replaced"),
@@ -218,7 +254,7 @@ impl FileSource for LakeParquetSource {
 
 #[cfg(test)]
 mod tests {
-    use arrow::datatypes::{DataType, Field};
+    use arrow::datatypes::Field;
     use datafusion::{
         logical_expr::Operator,
         physical_expr::expressions::{binary, col, lit},

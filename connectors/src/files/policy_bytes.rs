@@ -17,8 +17,10 @@ use object_store::ObjectStore;
 use parquet::{arrow::parquet_to_arrow_schema, file::metadata::ParquetMetaData};
 
 use super::{
-    footer::{Footer, MetadataCache},
+    footer::Footer,
     location::store_url,
+    metadata_cache::MetadataCache,
+    orc::Figures,
     parquet::prunable,
     table::{FileList, FileTable, Format, ListedFile, raw_schema},
 };
@@ -41,8 +43,8 @@ pub struct PolicyRead<'a> {
     pub policy: Option<&'a Arc<dyn PhysicalExpr>>,
 }
 
-/// Stored bytes: of Parquet the chunks of the columns in the row groups that the policy leaves, and footers; of text whole
-/// files.
+/// Stored bytes: of Parquet and ORC those of the columns in the row groups or stripes that the policy leaves, and footers; of text and
+/// Avro whole files.
 ///
 /// # Errors
 /// `CORRUPT_FILE` for a file that cannot be opened, and those of the store.
@@ -51,7 +53,7 @@ pub async fn policy_bytes(
     store: &Arc<dyn ObjectStore>,
     cache: &Arc<MetadataCache>,
 ) -> Result<u64> {
-    if read.table.format != Format::Parquet {
+    if !matches!(read.table.format, Format::Orc | Format::Parquet) {
         return Ok(read.files.files.iter().map(|file| file.object_meta.size).sum());
     }
     let raw = raw_schema(read.table);
@@ -67,6 +69,18 @@ pub async fn policy_bytes(
         .map(|file: ListedFile| {
             let (names, predicate, store_id, raw) = (&names, &predicate, &store_id, &raw);
             async move {
+                if read.table.format == Format::Orc {
+                    let figures = Figures {
+                        cache,
+                        store_id: store_id.as_str(),
+                        store,
+                        table: read.table,
+                        raw,
+                        names,
+                        policy: predicate.as_ref(),
+                    };
+                    return figures.bytes(&file.object_meta).await;
+                }
                 let footer = cache.footer(store_id.as_str(), store, &file.object_meta).await?;
                 Ok::<u64, crate::error::ConnectorError>(bytes_of(&footer, names, predicate.as_ref(), raw))
             }

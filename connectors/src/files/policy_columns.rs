@@ -8,8 +8,8 @@ use object_store::{ObjectStore, ObjectStoreExt};
 
 use super::{
     failure::store_error,
-    footer::MetadataCache,
     location::store_url,
+    metadata_cache::MetadataCache,
     table::{FileList, FileTable, Format, ListedFile},
     text::{TextInput, Tokenizer, header_names},
 };
@@ -54,8 +54,10 @@ pub async fn check_policy_columns(
             async move {
                 let names = match table.format {
                     Format::Parquet => parquet_names(store_id.as_str(), store, cache, &file).await?,
-                    Format::Avro => first(super::avro::columns(store, &file.object_meta).await?),
-                    Format::Orc => orc_names(table, store, &file).await?,
+                    Format::Avro => {
+                        first(super::avro::columns(cache, store_id.as_str(), store, &file.object_meta).await?)
+                    }
+                    Format::Orc => orc_names(table, cache, store_id.as_str(), store, &file).await?,
                     Format::Csv | Format::Ndjson => csv_names(table, store, &file).await?,
                 };
                 let path = file.object_meta.location.as_ref();
@@ -88,8 +90,14 @@ fn first(columns: Vec<(String, DataType)>) -> Vec<String> {
 }
 
 /// The columns that a file of ORC has under the names by which the table reads them.
-async fn orc_names(table: &FileTable, store: &Arc<dyn ObjectStore>, file: &ListedFile) -> Result<Vec<String>> {
-    let found = super::orc::columns(store, &file.object_meta).await?;
+async fn orc_names(
+    table: &FileTable,
+    cache: &MetadataCache,
+    store_id: &str,
+    store: &Arc<dyn ObjectStore>,
+    file: &ListedFile,
+) -> Result<Vec<String>> {
+    let found = super::orc::columns(cache, store_id, store, &file.object_meta).await?;
     if !super::orc::by_position(&table.options) {
         return Ok(first(found));
     }

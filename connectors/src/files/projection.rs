@@ -75,12 +75,26 @@ impl Projection {
                 .map(|column| placeholder(column.name()))
                 .find(|place| !template.contains(place));
             problems.extend(lacking.map(|place| (TEMPLATE.to_owned(), format!("it lacks `{place}`"))));
+            problems.extend(shared_folder(template).map(|folder| {
+                let why = format!("`{folder}` has two columns in one folder, whose name would stand for several values: put `/` between them");
+                (TEMPLATE.to_owned(), why)
+            }));
         }
         if problems.is_empty() {
             Ok(Self { rules, template })
         } else {
             Err(problems)
         }
+    }
+
+    /// Would a folder begin with `_` or `.`? What writers keep there is no row yet, as everywhere.
+    fn is_hidden(&self, table: &FileTable, names: &[&str]) -> bool {
+        let Some(template) = &self.template else { return false };
+        let mut columns = table.partition_columns.iter().zip(names);
+        columns.any(|(column, name)| {
+            let place = placeholder(column.name());
+            name.starts_with(['_', '.']) && template.split('/').any(|folder| folder.starts_with(&place))
+        })
     }
 
     /// Where the partition lies whose folders are called so: below its table.
@@ -155,6 +169,10 @@ fn fits(column: &FieldRef, rule: Rule) -> Result<Rule, PropertyProblem> {
             key("type"),
             "a column of type `integer` is an integer or `varchar`".to_owned(),
         )),
+        Rule::Enum(values) if values.iter().any(String::is_empty) => Err((
+            key("values"),
+            "one of the values is empty, and would be no folder".to_owned(),
+        )),
         Rule::Enum(values) => {
             let wrong = values
                 .iter()
@@ -166,6 +184,11 @@ fn fits(column: &FieldRef, rule: Rule) -> Result<Rule, PropertyProblem> {
         }
         _ => Ok(rule),
     }
+}
+
+/// INVARIANT: a folder stands for one value of each column, or a policy would judge another value than the one that it is read by.
+fn shared_folder(template: &str) -> Option<&str> {
+    template.split('/').find(|folder| folder.matches("${").count() > 1)
 }
 
 fn placeholder(column: &str) -> String {

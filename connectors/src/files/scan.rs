@@ -16,10 +16,10 @@ use datafusion::{
 };
 
 use super::{
-    footer::MetadataCache,
+    metadata_cache::MetadataCache,
     meter::ScanMeter,
-    parquet::{AdapterFactory, LakeParquetSource, ScanState},
-    table::{FileList, FileTable, Format, partition_fields, raw_file_schema},
+    parquet::{AdapterFactory, LakeParquetSource, ScanState, prunable},
+    table::{FileList, FileTable, Format, partition_fields, raw_file_schema, raw_schema},
     text::{TextSource, TextTable},
 };
 use crate::error::{ConnectorError, ConnectorErrorKind, Result};
@@ -35,7 +35,7 @@ pub struct FileScan<'a> {
     pub files: &'a FileList,
     /// Into `raw_schema(table)`, in the order wanted.
     pub projection: Vec<usize>,
-    /// Over `raw_schema(table)`: policy and leakproof user filters, for skipping row groups and pages only. Never exact:
+    /// Over `raw_schema(table)`: policy and leakproof user filters, for skipping row groups, pages and stripes only. Never exact:
     /// the caller filters above.
     pub prune: Option<Arc<dyn PhysicalExpr>>,
     /// Into `raw_schema(table)`: columns that a policy reads. Text formats leave out rows whose value for one of them is
@@ -75,6 +75,7 @@ pub fn scan(scan: FileScan<'_>) -> Result<Arc<dyn ExecutionPlan>> {
         meter: Arc::clone(&scan.meter),
         opened: Arc::default(),
         doubtful: Arc::default(),
+        julian: Arc::default(),
         restricted: scan.restricted,
     };
     let source: Arc<dyn FileSource> = match table.format {
@@ -86,6 +87,12 @@ pub fn scan(scan: FileScan<'_>) -> Result<Arc<dyn ExecutionPlan>> {
                 declared: Arc::clone(&table.file_schema),
                 restricted: scan.restricted,
                 policy_columns: scan.policy_columns.clone(),
+                prune: scan
+                    .prune
+                    .as_ref()
+                    .and_then(|prune| prunable(prune, &raw_schema(table))),
+                raw: raw_schema(table),
+                of_files: raw_file_schema(table),
             };
             Arc::new(TextSource::new(schema, text, state))
         }

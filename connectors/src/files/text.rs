@@ -2,6 +2,7 @@
 //! policy's filter has run: no value of a row that it hides may fail the scan. Avro comes the same way, with its types; ORC has a reader of its own.
 
 mod csv;
+mod exponents;
 mod input;
 mod ndjson;
 mod rows;
@@ -56,6 +57,11 @@ pub(crate) struct TextTable {
     pub(crate) restricted: bool,
     /// Into the raw schema.
     pub(crate) policy_columns: Vec<usize>,
+    pub(crate) raw: SchemaRef,
+    /// Columns of the raw schema that come from files.
+    pub(crate) of_files: SchemaRef,
+    /// Over the raw schema: rows for which it does not hold need not be read where the format can tell. It stays above.
+    pub(crate) prune: Option<Arc<dyn PhysicalExpr>>,
 }
 
 /// The columns that one scan wants from each file.
@@ -247,6 +253,7 @@ async fn open(
         Format::Avro => None,
         _ => Some(TextInput::new(&file, &wanted.table.options)?),
     };
+    let declared = Arc::clone(&wanted.table.declared);
     let decoder: Box<dyn Decoder> = match wanted.table.format {
         Format::Csv => Box::new(csv::CsvDecoder::new(wanted, file.clone())),
         Format::Avro => Box::new(AvroDecoder::new(wanted, file.clone())),
@@ -274,6 +281,7 @@ async fn open(
         stored: bytes::Bytes::new(),
         text,
         decoder,
+        declared,
         state,
         file,
         ended: false,
@@ -296,6 +304,7 @@ struct Reading {
     /// `None`: the stored bytes are what is decoded.
     text: Option<TextInput>,
     decoder: Box<dyn Decoder>,
+    declared: SchemaRef,
     state: ScanState,
     file: String,
     ended: bool,
@@ -305,7 +314,12 @@ impl Reading {
     async fn next(&mut self) -> Result<Option<RecordBatch>, ConnectorError> {
         loop {
             if let Some(batch) = self.decoder.take()? {
-                return Ok(Some(batch));
+                let text = self.text.is_some();
+                return Ok(Some(if text {
+                    exponents::plain(batch, &self.declared)?
+                } else {
+                    batch
+                }));
             }
             if self.ended {
                 return Ok(None);

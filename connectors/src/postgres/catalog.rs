@@ -39,6 +39,8 @@ pub(super) struct CatalogColumn {
     pub written: String,
     pub kind: CatalogType,
     pub collation: Option<String>,
+    /// `pg_collation.oid`; 0 for types without collation.
+    pub collation_oid: u32,
     pub comment: Option<String>,
     /// An index begins with it.
     pub indexed: bool,
@@ -101,8 +103,8 @@ pub(super) async fn columns(client: &Client, relation: i64) -> Result<Vec<Catalo
         SELECT a.attname::text, a.attnotnull, format_type(a.atttypid, a.atttypmod), t.oid::int8, t.typname::text, \
             t.typtype::text, a.attndims::int4, b.typmod, l.collname::text, l.collisdeterministic, \
             col_description(a.attrelid, a.attnum), e.oid::int8, e.typtype::text, \
-            EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisvalid AND i.indkey[0] = a.attnum) \
-        FROM pg_attribute a JOIN base b ON b.attnum = a.attnum JOIN pg_type t ON t.oid = b.typid AND t.typtype <> 'd' \
+            EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisvalid AND i.indkey[0] = a.attnum), \
+            a.attcollation::int8 FROM pg_attribute a JOIN base b ON b.attnum = a.attnum JOIN pg_type t ON t.oid = b.typid AND t.typtype <> 'd' \
         LEFT JOIN pg_type e ON e.oid = t.typelem AND t.typcategory = 'A' \
         LEFT JOIN pg_collation l ON l.oid = a.attcollation \
         WHERE a.attrelid = $1::oid ORDER BY a.attnum";
@@ -135,9 +137,51 @@ fn column(row: &Row) -> Result<CatalogColumn> {
             deterministic: get(row, 9)?,
         },
         collation: get(row, 8)?,
+        collation_oid: oid(get(row, 14)?),
         comment: get(row, 10)?,
         indexed: get(row, 13)?,
     })
+}
+
+/// What the types are that the server announced, by oids and modifiers, in their order; nothing is known of names and indexes.
+pub(super) async fn announced(client: &Client, types: &[(&(dyn ToSql + Sync), Type)]) -> Result<Vec<CatalogColumn>> {
+    let text = "SELECT t.oid::int8, format_type(t.oid, w.modifier), t.typtype::text, w.modifier, e.oid::int8, e.typtype::text \
+        FROM unnest($1::int8[], $2::int4[]) WITH ORDINALITY AS w (oid, modifier, place) JOIN pg_type t ON t.oid = w.oid::oid \
+        LEFT JOIN pg_type e ON e.oid = t.typelem AND t.typcategory = 'A' ORDER BY w.place";
+    let rows = query(client, text, types).await?;
+    let column = |row: &Row| {
+        let element = match get::<Option<i64>>(row, 4)? {
+            None => None,
+            Some(element) => Some(ElementType {
+                oid: oid(element),
+                kind: letter(&get::<String>(row, 5)?),
+                dimensions: 1,
+            }),
+        };
+        Ok(CatalogColumn {
+            name: String::new(),
+            not_null: false,
+            written: get(row, 1)?,
+            kind: CatalogType {
+                oid: oid(get(row, 0)?),
+                kind: letter(&get::<String>(row, 2)?),
+                element,
+                modifier: get(row, 3)?,
+                deterministic: None,
+            },
+            collation_oid: 0,
+            collation: None,
+            comment: None,
+            indexed: false,
+        })
+    };
+    rows.iter().map(column).collect()
+}
+
+/// Is text of the database UTF-8?
+pub(super) async fn is_utf8(client: &Client) -> Result<bool> {
+    let rows = query(client, "SELECT current_setting('server_encoding') = 'UTF8'", &[]).await?;
+    rows.first().map_or(Ok(false), |row| get(row, 0))
 }
 
 fn oid(number: i64) -> u32 {

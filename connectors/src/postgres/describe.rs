@@ -6,7 +6,7 @@ use arrow::datatypes::{Field, Schema};
 
 use super::{
     catalog::{self, CatalogColumn, Relation},
-    plan,
+    passthrough, plan,
     pool::{Lease, Pools},
     read, splits,
     statement::{Column, Table},
@@ -46,6 +46,7 @@ pub(super) async fn describe(
             page.names(catalog::tables(lease.client()?, &database.name, &page.after, page.limit()).await?)
         }
         DescribeRequest::Table(name) => DescribeResponse::Table(Box::new(table(&lease, &name).await?)),
+        DescribeRequest::Query(text) => DescribeResponse::Table(Box::new(passthrough::describe(&lease, &text).await?)),
         DescribeRequest::Sample { table: name, rows } => {
             let planned = plan::plan(&sample(&table(&lease, &name).await?, rows))?;
             let request = SplitsRequest {
@@ -116,7 +117,16 @@ async fn table(lease: &Lease, wanted: &RemoteName) -> Result<TableSpec> {
         bare_numeric: lease.settings().numeric,
     };
     let table = handle(&relation, &columns, reading, pages);
-    let statistics = table.statistics;
+    Ok(TableSpec {
+        keys,
+        indexes,
+        version: Some(SourceVersion(relation.oid.to_string())),
+        ..described(table, &columns)
+    })
+}
+
+/// A table as it may be scanned; `known` are its columns.
+pub(super) fn described(table: Table, known: &[CatalogColumn]) -> TableSpec {
     let support = table
         .columns
         .iter()
@@ -125,25 +135,25 @@ async fn table(lease: &Lease, wanted: &RemoteName) -> Result<TableSpec> {
     let fields = table
         .columns
         .iter()
-        .zip(&columns)
+        .zip(known)
         .map(|(column, known)| Field::new(&column.name, column.kind.arrow_type(), !known.not_null));
-    Ok(TableSpec {
-        name: RemoteName::table(&relation.schema, &relation.name),
+    TableSpec {
+        name: table.name.clone(),
         schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
         columns: table
             .columns
             .iter()
-            .zip(&columns)
+            .zip(known)
             .map(|(column, known)| spec(column, known))
             .collect(),
-        keys,
-        indexes,
+        keys: Vec::new(),
+        indexes: Vec::new(),
         capabilities,
-        statistics,
-        version: Some(SourceVersion(relation.oid.to_string())),
+        statistics: table.statistics,
+        version: None,
         sampled: false,
         handle: Handle::new(Arc::new(table)),
-    })
+    }
 }
 
 /// The relation as spelled, else the only one that differs in case alone.
@@ -167,25 +177,31 @@ fn choose(mut found: Vec<Relation>, schema: &str, wanted: &RemoteName) -> Result
 }
 
 fn handle(relation: &Relation, columns: &[CatalogColumn], reading: Reading, pages: u64) -> Table {
-    let column = |known: &CatalogColumn| {
-        let kind = ColumnType::of(&known.kind, reading);
-        Column {
-            name: known.name.clone(),
-            kind,
-            sent: kind.sent(known.kind.oid),
-            indexed: known.indexed,
-            written: known.written.clone(),
-        }
-    };
     Table {
         name: RemoteName::table(&relation.schema, &relation.name),
         relation: format!("{}.{}", quoted(&relation.schema), quoted(&relation.name)),
         oid: u32::try_from(relation.oid).unwrap_or(0),
         stored: relation.stored,
         pages,
-        columns: columns.iter().map(column).collect(),
+        columns: of_columns(columns, reading),
         statistics: statistics(relation, pages),
     }
+}
+
+/// How columns are read.
+pub(super) fn of_columns(columns: &[CatalogColumn], reading: Reading) -> Vec<Column> {
+    let column = |known: &CatalogColumn| {
+        let kind = ColumnType::of(&known.kind, reading);
+        Column {
+            name: known.name.clone(),
+            kind,
+            sent: kind.sent(known.kind.oid),
+            collation: known.collation_oid,
+            indexed: known.indexed,
+            written: known.written.clone(),
+        }
+    };
+    columns.iter().map(column).collect()
 }
 
 fn spec(column: &Column, known: &CatalogColumn) -> ColumnSpec {

@@ -1,10 +1,11 @@
-//! Which groups, aggregates and orders does the server compute as the engine does, and what comes back?
+//! Which groups, aggregates and orders does the server compute as the engine does, and what comes back? Over one table or a join.
 //!
 //! The last lines of the table of connectors.md §5.1. Not here: how a statement is put together (`statement`).
 
 use arrow::datatypes::DataType;
 
 use super::{
+    join,
     literal::Literal,
     statement::{Column, Table},
     types::{ColumnType, Comparison, Output, Wire},
@@ -19,8 +20,9 @@ use crate::{
     statement::{Dialect, Over, Sql},
 };
 
-/// `pg_type.oid` of `int8` and `numeric`.
+/// `pg_type.oid` of `int8`, `text` and `numeric`.
 const INT8: u32 = 20;
+const TEXT: u32 = 25;
 const NUMERIC: u32 = 1_700;
 
 /// Deeper arithmetic stays with the engine: parsers have stacks.
@@ -42,21 +44,18 @@ pub(super) fn is_grouped(scan: &ScanSpec) -> bool {
 /// # Errors
 /// `NOT_SUPPORTED` for what the server computes in another sense than the engine, or that is not known to be the same;
 /// `SCHEMA_CHANGED` for columns that are not there.
-pub(super) fn grouped(table: &Table, scan: &ScanSpec) -> Result<Folded> {
+pub(super) fn grouped(tables: &[&Table], scan: &ScanSpec) -> Result<Folded> {
     if !scan.order.is_empty() || scan.limit.is_some() {
         return Err(refused("an order of groups"));
     }
-    let mut fold = Fold {
-        table,
-        over: Over::new(),
-    };
+    let mut fold = Fold::of(tables, scan)?;
     let mut keys = Vec::new();
     for key in &scan.group_by {
-        let (position, column) = fold.find(key)?;
+        let (_, column) = fold.find(key)?;
         if !is_key(column.kind) {
             return Err(refused("grouping by a column of this type"));
         }
-        keys.push(fold.over.column(position));
+        keys.push(fold.written(key)?);
     }
     let mut columns = Vec::new();
     for output in &scan.output {
@@ -87,26 +86,28 @@ pub(super) fn grouped(table: &Table, scan: &ScanSpec) -> Result<Folded> {
 }
 
 /// The first rows of a scan in its order; `None` where the order, or the number of rows, stays with the engine.
-pub(super) fn ordered(table: &Table, scan: &ScanSpec) -> Option<Folded> {
+pub(super) fn ordered(tables: &[&Table], scan: &ScanSpec) -> Option<Folded> {
     if scan.order.is_empty() || scan.limit.is_none() {
         return None;
     }
-    let mut fold = Fold {
-        table,
-        over: Over::new(),
-    };
-    let mut columns = Vec::new();
-    for output in &scan.output {
-        let OutputValue::Column(column) = &output.value else {
-            return None;
-        };
-        let (value, column) = fold.plain(output, column).ok()?;
-        fold.over.push(value);
-        columns.push(column);
-    }
+    let mut fold = Fold::of(tables, scan).ok()?;
+    let columns = fold.rows(scan).ok()?;
     let keys: Option<Vec<String>> = scan.order.iter().map(|key| fold.key(key)).collect();
     fold.over.tail = format!(" ORDER BY {}", keys?.join(", "));
-    (!columns.is_empty()).then_some(Folded {
+    Some(Folded {
+        over: fold.over,
+        columns,
+    })
+}
+
+/// The rows of a join.
+///
+/// # Errors
+/// As [`grouped`].
+pub(super) fn joined(tables: &[&Table], scan: &ScanSpec) -> Result<Folded> {
+    let mut fold = Fold::of(tables, scan)?;
+    let columns = fold.rows(scan)?;
+    Ok(Folded {
         over: fold.over,
         columns,
     })
@@ -114,7 +115,7 @@ pub(super) fn ordered(table: &Table, scan: &ScanSpec) -> Option<Folded> {
 
 /// Does the server find the same values equal? Of text under a deterministic collation: equality is that of bytes. ±0.0, which is
 /// one value there and two here, and blanks at the end of `char(n)` are why other types stay with the engine.
-fn is_key(kind: ColumnType) -> bool {
+pub(super) fn is_key(kind: ColumnType) -> bool {
     is_single(kind) && matches!(kind.comparison, Comparison::Ordered | Comparison::Text)
 }
 
@@ -139,48 +140,100 @@ fn has_extremes(kind: ColumnType) -> bool {
     known && is_ordered(kind)
 }
 
+/// Text, ordered by its bytes where that is asked for: in a database of UTF-8 the order of code points, as here.
+fn is_text(kind: ColumnType) -> bool {
+    is_single(kind) && kind.comparison == Comparison::Text
+}
+
 fn is_single(kind: ColumnType) -> bool {
     kind.dimensions == 0 && kind.output == Output::Plain
 }
 
-struct Fold<'a> {
-    table: &'a Table,
+pub(super) struct Fold<'a> {
+    tables: &'a [&'a Table],
+    /// Tables whose columns are known where something is written now.
+    shown: Vec<usize>,
     over: Over<Literal>,
 }
 
 impl<'a> Fold<'a> {
-    fn find(&self, column: &ColumnRef) -> Result<(usize, &'a Column)> {
-        if column.table != 0 {
-            return Err(refused("a column of another table"));
-        }
-        let position = self.table.position(&column.column);
+    fn of(tables: &'a [&'a Table], scan: &ScanSpec) -> Result<Self> {
+        let mut fold = Self {
+            tables,
+            shown: (0..tables.len()).collect(),
+            over: Over::new(tables.len()),
+        };
+        fold.over.source = join::source(&mut fold, &scan.relation)?;
+        fold.shown = join::shown(&scan.relation, 0);
+        Ok(fold)
+    }
+
+    pub(super) fn find(&self, column: &ColumnRef) -> Result<(usize, &'a Column)> {
+        let table = self
+            .tables
+            .get(column.table)
+            .ok_or_else(|| refused("a column of another table"))?;
+        let position = table.position(&column.column);
         position
-            .and_then(|position| Some((position, self.table.columns.get(position)?)))
+            .and_then(|position| Some((position, table.columns.get(position)?)))
             .ok_or_else(|| {
                 ConnectorError::new(ConnectorErrorKind::SchemaChanged, "a column of the table is gone")
                     .with_detail(format!("column `{}`", column.column))
             })
     }
 
+    /// A column as values, joins and orders call it. Refused columns say so.
+    pub(super) fn written(&mut self, column: &ColumnRef) -> Result<String> {
+        let (position, _) = self.find(column)?;
+        let table = self
+            .tables
+            .get(column.table)
+            .filter(|_| self.shown.contains(&column.table));
+        table
+            .ok_or_else(|| refused("a column of a table that is only asked about"))?
+            .select(position)?;
+        Ok(self.over.column(column.table, position))
+    }
+
+    /// The output, where that is columns.
+    fn rows(&mut self, scan: &ScanSpec) -> Result<Vec<Column>> {
+        let mut columns = Vec::new();
+        for output in &scan.output {
+            let OutputValue::Column(column) = &output.value else {
+                return Err(refused("an aggregate beside rows"));
+            };
+            let (value, column) = self.plain(output, column)?;
+            self.over.push(value);
+            columns.push(column);
+        }
+        if columns.is_empty() {
+            return Err(refused("rows without columns"));
+        }
+        Ok(columns)
+    }
+
     /// A column as it is.
     fn plain(&mut self, output: &OutputColumn, column: &ColumnRef) -> Result<(Sql<Literal>, Column)> {
-        let (position, known) = self.find(column)?;
         // Refused columns say so before their type is looked at.
-        self.table.select(position)?;
+        let value = self.written(column)?;
+        let (_, known) = self.find(column)?;
         if known.kind.arrow_type() != output.data_type {
             return Err(refused("another type than that of the column"));
         }
-        Ok((Sql::text(self.over.column(position)), known.clone()))
+        Ok((Sql::text(value), known.clone()))
     }
 
     fn key(&mut self, key: &SortKey) -> Option<String> {
-        let (position, known) = self.find(&key.column).ok()?;
-        if !is_ordered(known.kind) {
-            return None;
-        }
+        let (_, known) = self.find(&key.column).ok()?;
+        let collation = match known.kind {
+            kind if is_ordered(kind) => "",
+            kind if is_text(kind) => " COLLATE \"C\"",
+            _ => return None,
+        };
         let direction = if key.descending { "DESC" } else { "ASC" };
         let nulls = if key.nulls_first { "FIRST" } else { "LAST" };
-        Some(format!("{} {direction} NULLS {nulls}", self.over.column(position)))
+        let column = self.written(&key.column).ok()?;
+        Some(format!("{column}{collation} {direction} NULLS {nulls}"))
     }
 
     fn aggregate(&mut self, output: &OutputColumn, aggregate: &Aggregate) -> Result<(Sql<Literal>, Column)> {
@@ -195,20 +248,21 @@ impl<'a> Fold<'a> {
 
     fn count(&mut self, output: &OutputColumn, argument: Option<&Operand>) -> Result<(Sql<Literal>, Column)> {
         let counted = match argument {
-            None => "*".to_owned(),
-            Some(Operand::Column(column)) => {
-                let (position, _) = self.find(column)?;
-                self.table.select(position)?;
-                self.over.column(position)
-            }
-            Some(_) => return Err(refused("counting the values of an expression")),
+            None => Sql::text("*"),
+            Some(Operand::Column(column)) => Sql::text(self.written(column)?),
+            // Whether there is a value is all that is asked.
+            Some(arithmetic) => self.decimal(arithmetic, MAX_DEPTH)?.0,
         };
         let column = computed(output, Wire::Int8, INT8)?;
-        Ok((Sql::text(format!("count({counted})")), column))
+        Ok((counted.between("count(", ")"), column))
     }
 
     fn extreme(&mut self, output: &OutputColumn, function: &str, column: &ColumnRef) -> Result<(Sql<Literal>, Column)> {
         let (_, known) = self.find(column)?;
+        if is_text(known.kind) {
+            let of = format!("{function}({}::text COLLATE \"C\")", self.written(column)?);
+            return Ok((Sql::text(of), computed(output, Wire::Text, TEXT)?));
+        }
         if !has_extremes(known.kind) {
             return Err(refused("the extremes of a column of this type"));
         }
@@ -218,10 +272,10 @@ impl<'a> Fold<'a> {
 
     fn sum(&mut self, output: &OutputColumn, argument: &Operand) -> Result<(Sql<Literal>, Column)> {
         if let Operand::Column(column) = argument {
-            let (position, known) = self.find(column)?;
+            let (_, known) = self.find(column)?;
             if is_single(known.kind) && matches!(known.kind.wire, Wire::Int2 | Wire::Int4 | Wire::Int8) {
                 // The server's own sum of four-byte numbers wraps; that of eight bytes is kept in 128 bits, and checked at the end.
-                let sum = format!("sum({}::int8)::int8", self.over.column(position));
+                let sum = format!("sum({}::int8)::int8", self.written(column)?);
                 return Ok((Sql::text(sum), computed(output, Wire::Int8, INT8)?));
             }
         }
@@ -245,10 +299,10 @@ impl<'a> Fold<'a> {
             .ok_or_else(|| refused("arithmetic of this depth"))?;
         match operand {
             Operand::Column(column) => {
-                let (position, known) = self.find(column)?;
+                let (_, known) = self.find(column)?;
                 match known.kind.wire {
                     Wire::Numeric { scale, .. } if is_ordered(known.kind) => {
-                        Ok((Sql::text(self.over.column(position)), i32::from(scale)))
+                        Ok((Sql::text(self.written(column)?), i32::from(scale)))
                     }
                     _ => Err(refused("arithmetic over a column of this type")),
                 }
@@ -290,12 +344,13 @@ fn computed(output: &OutputColumn, wire: Wire, sent: u32) -> Result<Column> {
             comparison: Comparison::Nothing,
         },
         sent,
+        collation: 0,
         indexed: false,
         written: output.data_type.to_string(),
     })
 }
 
-fn refused(what: &str) -> ConnectorError {
+pub(super) fn refused(what: &str) -> ConnectorError {
     ConnectorError::unsupported(format!("{what} at the source is not supported"))
 }
 

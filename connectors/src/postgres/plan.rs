@@ -6,13 +6,14 @@ use arrow::datatypes::SchemaRef;
 
 use super::{
     fold::{self, Folded},
+    join,
     literal::Literal,
     statement::{Column, Table},
 };
 use crate::{
     capability::{Consistency, LimitVerdict, OrderVerdict, Pushdown},
     connector::PlanResponse,
-    error::{ConnectorError, Result},
+    error::Result,
     predicate::{CompareOp, Predicate},
     scan::{AggregateFunction, ColumnId, Relation, ScanSpec},
     split::Handle,
@@ -33,8 +34,10 @@ pub(super) struct Scan {
     /// Columns of the table, one per field of `schema`.
     pub columns: Vec<Column>,
     pub row_guard: Option<RowGuard>,
-    /// Of the table.
+    /// Of the table; of a join, of the first one.
     pub oid: u32,
+    /// Of the other tables of a join.
+    pub others: Vec<u32>,
     /// Where the text can be narrowed to a part of the table.
     pub seams: Seams,
     /// Pages that are worth reading in parts; 0 where the scan is one piece.
@@ -48,20 +51,26 @@ pub(super) struct Scan {
 
 /// Verdicts and handle.
 pub(super) fn plan(scan: &ScanSpec) -> Result<PlanResponse> {
-    let Relation::Table { table, .. } = &scan.relation else {
-        return Err(ConnectorError::unsupported("a join at the source is not supported"));
-    };
-    let table = table.get::<Arc<Table>>()?;
+    let tables = join::tables(&scan.relation)?;
     if fold::is_grouped(scan) {
-        return folded(table, scan, fold::grouped(table, scan)?);
+        return folded(&tables, scan, fold::grouped(&tables, scan)?);
     }
     // An order that is refused, or cannot be kept, is the engine's.
-    if let Some(ordered) = fold::ordered(table, scan)
-        && let Ok(planned) = folded(table, scan, ordered)
+    if let Some(ordered) = fold::ordered(&tables, scan)
+        && let Ok(planned) = folded(&tables, scan, ordered)
     {
         return Ok(planned);
     }
-    let planned = write_scan(table.as_ref(), scan, &table.types())?;
+    match tables[..] {
+        [table] => of_table(table, scan),
+        _ if scan.order.is_empty() => folded(&tables, scan, fold::joined(&tables, scan)?),
+        _ => Err(fold::refused("this order of joined rows")),
+    }
+}
+
+/// A scan of one table that gives its rows.
+fn of_table(table: &Table, scan: &ScanSpec) -> Result<PlanResponse> {
+    let planned = write_scan(table, scan, &table.types())?;
     let columns = planned
         .positions
         .iter()
@@ -83,6 +92,7 @@ pub(super) fn plan(scan: &ScanSpec) -> Result<PlanResponse> {
         sums: false,
         row_guard: planned.row_guard,
         oid: table.oid,
+        others: Vec::new(),
         statistics: table.statistics,
     };
     Ok(PlanResponse {
@@ -100,20 +110,26 @@ pub(super) fn plan(scan: &ScanSpec) -> Result<PlanResponse> {
     })
 }
 
-/// A scan whose rows are groups, or the first of an order: one statement, never parts.
-fn folded(table: &Table, scan: &ScanSpec, Folded { over, columns }: Folded) -> Result<PlanResponse> {
-    let planned = write_over(table, scan, over)?;
-    let (order, limit) = match scan.limit {
-        Some(_) => (OrderVerdict::Global, LimitVerdict::Exact),
-        None => (OrderVerdict::Unsupported, LimitVerdict::Unsupported),
+/// A scan whose rows are groups, the first of an order, or those of a join: one statement, never parts.
+fn folded(tables: &[&Table], scan: &ScanSpec, Folded { over, columns }: Folded) -> Result<PlanResponse> {
+    let planned = write_over(tables, scan, over)?;
+    let order = match scan.order.is_empty() {
+        true => OrderVerdict::Unsupported,
+        false => OrderVerdict::Global,
+    };
+    let limit = match scan.limit {
+        Some(_) => LimitVerdict::Exact,
+        None => LimitVerdict::Unsupported,
     };
     let grouped = fold::is_grouped(scan);
+    let rows = tables.iter().map(|table| table.statistics.rows).max().flatten();
     let estimate = Statistics {
-        rows: table.statistics.rows.map(|rows| rows.min(scan.limit.unwrap_or(rows))),
+        rows: rows.map(|rows| rows.min(scan.limit.unwrap_or(rows))),
         bytes: None,
     };
+    let mut oids = tables.iter().map(|table| table.oid);
     let handle = Scan {
-        name: table.name.clone(),
+        name: name(tables),
         text: planned.text,
         shown: planned.shown,
         pushdown: pushdown(scan, grouped),
@@ -121,7 +137,8 @@ fn folded(table: &Table, scan: &ScanSpec, Folded { over, columns }: Folded) -> R
         schema: Arc::clone(&planned.schema),
         columns,
         row_guard: None,
-        oid: table.oid,
+        oid: oids.next().unwrap_or(0),
+        others: oids.collect(),
         seams: Seams::default(),
         pages: 0,
         conditional: true,
@@ -141,21 +158,40 @@ fn folded(table: &Table, scan: &ScanSpec, Folded { over, columns }: Folded) -> R
         } else {
             Pushdown::Unsupported
         },
-        join: Pushdown::Unsupported,
+        join: if tables.len() > 1 {
+            Pushdown::Exact
+        } else {
+            Pushdown::Unsupported
+        },
         order,
         limit,
     })
 }
 
-/// `guard=exact filter=2/2 groups=1 aggregates=2`, or `… order=exact limit=exact`: for people.
+/// `a`, or `a,b` of a join.
+fn name(tables: &[&Table]) -> RemoteName {
+    let names: Vec<&str> = tables.iter().map(|table| table.name.name.as_str()).collect();
+    RemoteName {
+        database: tables.first().and_then(|table| table.name.database.clone()),
+        name: names.join(","),
+    }
+}
+
+/// `guard=exact filter=2/2 joins=1 groups=1 aggregates=2`, or `… order=exact limit=exact`: for people.
 fn pushdown(scan: &ScanSpec, grouped: bool) -> String {
     let conditions = scan.filter.len();
-    let fold = if grouped {
-        format!("groups={} aggregates={}", scan.group_by.len(), scan.aggregates.len())
-    } else {
-        "order=exact limit=exact".to_owned()
-    };
-    format!("guard=exact filter={conditions}/{conditions} {fold}")
+    let mut text = format!("guard=exact filter={conditions}/{conditions}");
+    let joins = scan.relation.tables().len().saturating_sub(1);
+    if joins > 0 {
+        text.push_str(&format!(" joins={joins}"));
+    }
+    if grouped {
+        let (groups, aggregates) = (scan.group_by.len(), scan.aggregates.len());
+        text.push_str(&format!(" groups={groups} aggregates={aggregates}"));
+    } else if !scan.order.is_empty() {
+        text.push_str(" order=exact limit=exact");
+    }
+    text
 }
 
 /// Does a condition ask for few values of a column that an index begins with?
@@ -211,6 +247,7 @@ mod tests {
                 comparison,
             },
             sent: 0,
+            collation: 0,
             indexed: false,
             written: String::new(),
         };

@@ -11,6 +11,7 @@ use super::{
     decode::{ColumnBuilder, Misfit},
     error::from_postgres,
     part::Part,
+    passthrough,
     plan::Scan,
     pool::{Lease, Pools},
     rows::{Copied, Waiting},
@@ -41,6 +42,9 @@ pub(super) fn read(cx: &CallContext, pools: &Arc<Pools>, request: &ReadRequest) 
         let part = split.get::<Part>()?;
         let lease = part.lease(&call, &pools).await?;
         call.counters.add_request();
+        if part.scan.is_statement() {
+            passthrough::begin(lease.client()?).await?;
+        }
         if part.is_copied() {
             copy(part, &lease, &call, rows, &sender).await?;
         } else {

@@ -39,6 +39,8 @@ pub(super) struct Column {
     pub kind: ColumnType,
     /// Oid of the type that the server will announce for it.
     pub sent: u32,
+    /// Oid of its collation; 0 for types without.
+    pub collation: u32,
     /// An index begins with it.
     pub indexed: bool,
     /// Type as the server writes it.

@@ -292,7 +292,9 @@ pub(super) fn capabilities(filter: FilterSupport) -> Capabilities {
                 .map(|function| (function, Pushdown::Exact))
                 .into(),
         ),
+        join: true,
         consistency: Consistency::Statement,
+        passthrough: true,
         ..Capabilities::projection_only()
     }
 }

@@ -140,13 +140,17 @@ impl RemoteConnector {
                 message.name = Some(name_message(&name));
                 "table"
             }
+            DescribeRequest::Query(text) => {
+                message.query = Some(text);
+                "query"
+            }
             DescribeRequest::Sample { table, rows } => return self.sample(cx, &table, rows).await,
         };
         message.what = what.to_owned();
         let answer: Described = self.act(cx, "describe", &credential, &message).await?;
         match what {
             "ping" => Ok(DescribeResponse::Pong),
-            "table" => {
+            "table" | "query" => {
                 let described = table(answer.table.ok_or_else(broken)?, &spec.capabilities, of_table)?;
                 Ok(DescribeResponse::Table(Box::new(described)))
             }

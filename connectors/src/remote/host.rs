@@ -257,6 +257,7 @@ impl Host {
                 page,
             },
             "table" => DescribeRequest::Table(named.ok_or_else(broken)?),
+            "query" => DescribeRequest::Query(message.query.ok_or_else(broken)?),
             _ => return Err(broken()),
         };
         let mut answer = Described::default();

@@ -2,8 +2,12 @@
 //!
 //! Written beside that file, which a test compares field by field, so that no build needs a compiler for it.
 
+mod running;
+
 use bytes::Bytes;
 use prost::Message;
+
+pub(super) use running::{Cancel, Counters, Done, End, Failure, Progress, Release};
 
 /// The connection of a call. The credential travels apart from it, sealed.
 #[derive(Clone, PartialEq, Message)]
@@ -30,7 +34,7 @@ pub(super) struct Name {
 pub(super) struct Describe {
     #[prost(message, optional, tag = "1")]
     pub connection: Option<Connection>,
-    /// "ping", "databases", "tables" or "table"
+    /// "ping", "databases", "tables", "table" or "query"
     #[prost(string, tag = "2")]
     pub what: String,
     #[prost(message, optional, tag = "3")]
@@ -39,6 +43,9 @@ pub(super) struct Describe {
     pub token: Option<String>,
     #[prost(uint64, optional, tag = "5")]
     pub size: Option<u64>,
+    /// A statement in the source's own language.
+    #[prost(string, optional, tag = "6")]
+    pub query: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -131,6 +138,9 @@ pub(super) struct Capabilities {
     pub aggregates: Vec<String>,
     #[prost(uint32, tag = "9")]
     pub top_n: u32,
+    /// Tables of one connection may be joined.
+    #[prost(bool, tag = "10")]
+    pub join: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -180,6 +190,30 @@ pub(super) struct Scan {
     /// Types and nullability of the output, one field per column: an Arrow IPC schema.
     #[prost(bytes = "bytes", tag = "12")]
     pub schema: Bytes,
+    /// Of a join, in postfix order: sides come before what joins them. Then there is no table, and no guard, in the scan itself.
+    #[prost(message, repeated, tag = "13")]
+    pub relation: Vec<Related>,
+}
+
+/// A table with its guard, or, where it says how, the join of the two that come before it.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Related {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub table: Bytes,
+    #[prost(string, repeated, tag = "2")]
+    pub columns: Vec<String>,
+    #[prost(message, optional, tag = "3")]
+    pub guard: Option<Predicate>,
+    #[prost(message, repeated, tag = "4")]
+    pub masks: Vec<Mask>,
+    /// "inner", "left", "semi" or "anti"
+    #[prost(string, tag = "5")]
+    pub join: String,
+    /// The columns that are equal: as many of the left side as of the right.
+    #[prost(message, repeated, tag = "6")]
+    pub left: Vec<ColumnRef>,
+    #[prost(message, repeated, tag = "7")]
+    pub right: Vec<ColumnRef>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -408,83 +442,4 @@ pub(super) struct Late {
     pub slot: u32,
     #[prost(message, optional, tag = "2")]
     pub predicate: Option<Predicate>,
-}
-
-/// Ends the work of another call of the same connection. Advisory: another replica may do the work.
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct Cancel {
-    #[prost(message, optional, tag = "1")]
-    pub connection: Option<Connection>,
-    #[prost(string, tag = "2")]
-    pub invocation: String,
-}
-
-/// No split of the scan, one of whose is named, is read any more: ends what is held for them at the source.
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct Release {
-    #[prost(message, optional, tag = "1")]
-    pub connection: Option<Connection>,
-    #[prost(bytes = "bytes", tag = "2")]
-    pub handle: Bytes,
-}
-
-#[derive(Clone, Copy, PartialEq, Message)]
-pub(super) struct Done {}
-
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct Counters {
-    #[prost(uint64, tag = "1")]
-    pub bytes_source: u64,
-    #[prost(uint64, tag = "2")]
-    pub bytes_returned: u64,
-    #[prost(uint64, tag = "3")]
-    pub rows: u64,
-    #[prost(uint64, tag = "4")]
-    pub requests: u64,
-    #[prost(uint64, tag = "5")]
-    pub retries: u64,
-    #[prost(uint64, tag = "6")]
-    pub throttled_ms: u64,
-    #[prost(uint64, tag = "7")]
-    pub capacity_milli: u64,
-    #[prost(string, optional, tag = "8")]
-    pub snapshot: Option<String>,
-}
-
-/// `app_metadata` of every message of a read. Counters are totals since the read began.
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct Progress {
-    #[prost(message, optional, tag = "1")]
-    pub counters: Option<Counters>,
-    #[prost(message, optional, tag = "2")]
-    pub end: Option<End>,
-}
-
-#[derive(Clone, Copy, PartialEq, Message)]
-pub(super) struct End {
-    #[prost(uint64, tag = "1")]
-    pub rows: u64,
-    #[prost(uint64, tag = "2")]
-    pub batches: u64,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct Failure {
-    #[prost(string, tag = "1")]
-    pub kind: String,
-    #[prost(string, tag = "2")]
-    pub code: String,
-    #[prost(string, tag = "3")]
-    pub message: String,
-    #[prost(string, optional, tag = "4")]
-    pub detail: Option<String>,
-    #[prost(string, optional, tag = "5")]
-    pub file: Option<String>,
-    #[prost(string, optional, tag = "6")]
-    pub status: Option<String>,
-    /// Pause before the next try: absent is the kind's own rule.
-    #[prost(uint64, optional, tag = "7")]
-    pub retry_after_ms: Option<u64>,
-    #[prost(message, optional, tag = "8")]
-    pub counters: Option<Counters>,
 }

@@ -5,6 +5,7 @@ pub(super) mod describe;
 pub(super) mod failure;
 pub(super) mod plan;
 pub(super) mod predicate;
+mod relation;
 pub(super) mod scan;
 
 use crate::capability::Pushdown;

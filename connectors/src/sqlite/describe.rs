@@ -54,6 +54,9 @@ pub(super) async fn describe(cx: &CallContext, request: DescribeRequest) -> Resu
             tables(file, page).await
         }
         DescribeRequest::Table(name) => Ok(DescribeResponse::Table(Box::new(table(file, &name).await?))),
+        DescribeRequest::Query(_) => Err(ConnectorError::unsupported(
+            "a statement in the language of this source is not supported",
+        )),
         DescribeRequest::Sample { table: name, rows } => {
             let spec = table(file, &name).await?;
             let planned = plan::plan(&sample(&spec, rows))?;

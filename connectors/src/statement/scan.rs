@@ -66,7 +66,7 @@ pub(crate) fn write_scan<D: Dialect>(
         guard,
         fenced,
         filter,
-    } = conditions(dialect, scan, guard)?;
+    } = conditions(dialect, &scan.filter, guard)?;
     let whole = guard == Pushdown::Exact && scan.order.is_empty() && filter.iter().all(|one| *one == Pushdown::Exact);
     let limit = scan.limit.filter(|_| whole);
 
@@ -107,9 +107,13 @@ pub(super) struct Conditions<P> {
     pub filter: Vec<Pushdown>,
 }
 
-/// Guard and conjuncts of a scan, with their verdicts.
-pub(super) fn conditions<D: Dialect>(dialect: &D, scan: &ScanSpec, guard: &Guard) -> Result<Conditions<D::Parameter>> {
-    check_columns(dialect, scan, guard)?;
+/// Guard and conjuncts of a table, with their verdicts.
+pub(super) fn conditions<D: Dialect>(
+    dialect: &D,
+    filter: &[Predicate],
+    guard: &Guard,
+) -> Result<Conditions<D::Parameter>> {
+    check_columns(dialect, filter, guard)?;
     let mut where_clause = Where {
         written: Vec::new(),
         room: D::MAX_PARAMETERS,
@@ -125,8 +129,7 @@ pub(super) fn conditions<D: Dialect>(dialect: &D, scan: &ScanSpec, guard: &Guard
     // INVARIANT: a condition of the caller's must not fail, or be evaluated at all, on a row that the guard hides.
     let beside = open || dialect.is_stored();
     let written = |conjunct| beside.then(|| condition::write(dialect, conjunct, &masked)).flatten();
-    let filter: Vec<Pushdown> = scan
-        .filter
+    let filter: Vec<Pushdown> = filter
         .iter()
         .map(|conjunct| where_clause.add(written(conjunct)))
         .collect();
@@ -239,8 +242,8 @@ pub(super) fn schema(output: &[OutputColumn]) -> SchemaRef {
 }
 
 /// Every column that is named must be there: a statement about another table than the caller thinks of must not run.
-fn check_columns<D: Dialect>(dialect: &D, scan: &ScanSpec, guard: &Guard) -> Result<()> {
-    let read = scan.filter.iter().chain([&guard.rows]).flat_map(Predicate::columns);
+fn check_columns<D: Dialect>(dialect: &D, filter: &[Predicate], guard: &Guard) -> Result<()> {
+    let read = filter.iter().chain([&guard.rows]).flat_map(Predicate::columns);
     for column in read {
         if column.table != 0 {
             return Err(ConnectorError::new(

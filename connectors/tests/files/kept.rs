@@ -20,7 +20,7 @@ use object_store::{ObjectStoreExt, path::Path};
 
 use crate::{
     lake::{Lake, ours, parquet_bytes},
-    s3,
+    s3, written,
 };
 
 /// A lake in a folder or a bucket.
@@ -71,7 +71,7 @@ impl Place {
     }
 }
 
-const FORMATS: [Format; 3] = [Format::Csv, Format::Ndjson, Format::Parquet];
+const FORMATS: [Format; 5] = [Format::Avro, Format::Csv, Format::Ndjson, Format::Orc, Format::Parquet];
 
 /// Rows `from..to` with a word each.
 fn file(format: Format, from: i64, to: i64, word: &str) -> Vec<u8> {
@@ -79,7 +79,9 @@ fn file(format: Format, from: i64, to: i64, word: &str) -> Vec<u8> {
     match format {
         Format::Csv => format!("id,word\n{}", text(&|id| format!("{id},{word}{id}\n"))).into_bytes(),
         Format::Ndjson => text(&|id| format!("{{\"id\": {id}, \"word\": \"{word}{id}\"}}\n")).into_bytes(),
-        _ => {
+        Format::Avro => written::avro(&(from..to).map(|id| (id, format!("{word}{id}"))).collect::<Vec<_>>()),
+        Format::Orc => written::orc(&(from..to).map(|id| (id, format!("{word}{id}"))).collect::<Vec<_>>()),
+        Format::Parquet => {
             let ids = Int64Array::from_iter_values(from..to);
             let words = StringArray::from_iter_values((from..to).map(|id| format!("{word}{id}")));
             let batch = RecordBatch::try_from_iter([("id", Arc::new(ids) as _), ("word", Arc::new(words) as _)]);
@@ -102,32 +104,34 @@ fn rows(text: &str) -> Vec<&str> {
 #[tokio::test]
 async fn pushing_down_changes_no_row() {
     for place in Place::all("pushed") {
-        place.put("t/a", file(Format::Parquet, 0, 1_000, "w")).await;
-        place.put("t/b", file(Format::Parquet, 1_000, 1_300, "w")).await;
-        let table = place.table(Format::Parquet);
-        let files = place.lake.list(&table).await;
-        let passes = |row: &&str, bound: i64| row.split(',').next().expect("id").parse::<i64>().expect("id") > bound;
-        for bound in [-1, 99, 100, 950, 1_298, 5_000] {
-            let all = place
-                .lake
-                .scan(&table, &files, vec![0, 1], None, vec![])
-                .await
-                .expect("rows");
-            let full = place.lake.scanned();
-            let pruned = place
-                .lake
-                .scan(&table, &files, vec![0, 1], Some(above(&table, bound)), vec![])
-                .await
-                .expect("rows");
-            let read = place.lake.scanned();
-            let wanted = |text| {
-                rows(text)
-                    .into_iter()
-                    .filter(|row| passes(row, bound))
-                    .collect::<Vec<_>>()
-            };
-            assert_eq!(wanted(&pruned), wanted(&all), "{bound}");
-            assert!(bound < 99 || read < full, "{bound}: the test is of no use");
+        for format in [Format::Parquet, Format::Orc] {
+            place.put("t/a", file(format, 0, 1_000, "w")).await;
+            place.put("t/b", file(format, 1_000, 1_300, "w")).await;
+            let table = place.table(format);
+            let files = place.lake.list(&table).await;
+            let passes =
+                |row: &&str, bound: i64| row.split(',').next().expect("id").parse::<i64>().expect("id") > bound;
+            for bound in [-1, 99, 100, 950, 1_298, 5_000] {
+                let read = async |prune| {
+                    place
+                        .lake
+                        .scan(&table, &files, vec![0, 1], prune, vec![])
+                        .await
+                        .expect("rows")
+                };
+                let all = read(None).await;
+                let full = place.lake.scanned();
+                let pruned = read(Some(above(&table, bound))).await;
+                let read = place.lake.scanned();
+                let wanted = |text| {
+                    rows(text)
+                        .into_iter()
+                        .filter(|row| passes(row, bound))
+                        .collect::<Vec<_>>()
+                };
+                assert_eq!(wanted(&pruned), wanted(&all), "{format:?} {bound}");
+                assert!(bound < 99 || read < full, "{format:?} {bound}: the test is of no use");
+            }
         }
     }
 }

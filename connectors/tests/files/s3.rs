@@ -10,8 +10,14 @@ use crate::lake::Lake;
 
 /// A lake below a prefix of its own, and the prefix.
 pub fn lake(name: &str) -> Option<(Lake, String)> {
+    let endpoint = std::env::var("LAKEGATE_TEST_S3_ENDPOINT");
+    lake_at(name, endpoint.as_deref().unwrap_or_default())
+}
+
+/// The same, reached by another way.
+pub fn lake_at(name: &str, endpoint: &str) -> Option<(Lake, String)> {
     let given = |name: &str| std::env::var(format!("LAKEGATE_TEST_S3_{name}")).ok();
-    let (Some(endpoint), Some(key), Some(secret), Some(bucket)) = (
+    let (Some(_), Some(key), Some(secret), Some(bucket)) = (
         given("ENDPOINT"),
         given("ACCESS_KEY"),
         given("SECRET_KEY"),

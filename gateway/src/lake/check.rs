@@ -2,6 +2,7 @@
 //!
 //! An entry equal to what is stored is not checked again, so a source that is down never stops a second apply.
 
+mod credentials;
 mod discovered;
 mod filter_body;
 mod governance;
@@ -64,6 +65,7 @@ pub(crate) async fn check(cx: &CheckContext<'_>, draft: &mut Draft, lake: &Lake)
     draft.reindex();
     people::users(cx, draft, &lake.users);
     people::workgroups(cx, draft, &lake.workgroups);
+    draft.reindex();
     sources::connections(cx, draft, &lake.connections);
     draft.reindex();
     sources::catalogs(cx, draft, &lake.catalogs);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lakegate_catalog::{
-    connection::Connection,
+    connection::{Connection, CredentialOf},
     governance::{ColumnMask, DataFilter, FilterColumns, Policy, TagKey},
     id::ObjectId,
     identity::{Grant, Grantee, Key, Role, User, Workgroup},
@@ -19,9 +19,9 @@ pub use lakegate_query::entities::Names;
 use serde_json::Value;
 
 use super::model::{
-    CatalogEntry, ColumnEntry, ColumnsEntry, ConnectionEntry, DatabaseEntry, FilterEntry, GrantEntry, InferWord,
-    KeyEntry, MaskEntry, PartitionEntry, PartitionWord, PartitionsEntry, PolicyEntry, RoleEntry, SecurityEntry,
-    TableEntry, TagEntry, UserEntry, ViewColumnEntry, ViewEntry, WorkgroupEntry,
+    CallerCredentialEntry, CatalogEntry, ColumnEntry, ColumnsEntry, ConnectionEntry, DatabaseEntry, EVERYONE,
+    FilterEntry, GrantEntry, InferWord, KeyEntry, MaskEntry, PartitionEntry, PartitionWord, PartitionsEntry,
+    PolicyEntry, RoleEntry, SecurityEntry, TableEntry, TagEntry, UserEntry, ViewColumnEntry, ViewEntry, WorkgroupEntry,
 };
 
 /// A snapshot with the partitions that an entry of a table needs.
@@ -38,12 +38,22 @@ impl Picture<'_> {
             connector,
             options,
             credential,
+            credentials,
             ..
         } = stored.body.clone();
+        let others = credentials.into_iter().map(|other| CallerCredentialEntry {
+            who: match &other.who {
+                CredentialOf::User(id) => format!("user:{}", self.name("User", id)),
+                CredentialOf::Role(id) => format!("role:{}", self.name("Role", id)),
+                CredentialOf::Everyone => EVERYONE.to_owned(),
+            },
+            credential: other.credential,
+        });
         ConnectionEntry {
             connector,
             options,
             credential,
+            credentials: others.collect(),
         }
     }
 

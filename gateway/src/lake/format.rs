@@ -68,6 +68,20 @@ pub const CONNECTION: Shape = Shape::Record(&[
         Shape::Map(&Shape::Secret),
         "secret references by member, resolved by the server",
     ),
+    key(
+        "credentials",
+        Shape::List(&CALLER_CREDENTIAL),
+        "who reads with which credential, the first that fits; nobody else reads. Everybody with `credential` if not given",
+    ),
+]);
+
+const CALLER_CREDENTIAL: Shape = Shape::Record(&[
+    needed("for", Shape::Text, "`user:NAME`, `role:NAME` or `everyone`"),
+    key(
+        "credential",
+        Shape::Map(&Shape::Secret),
+        "as the connection's own, which it is if not given",
+    ),
 ]);
 
 /// An entry of `catalogs`.

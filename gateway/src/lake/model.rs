@@ -2,6 +2,7 @@
 //!
 //! Two entries are equal if they mean the same: sets are sorted, types respelled, defaults left out.
 
+mod connection;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -11,19 +12,11 @@ use lakegate_catalog::object::Kind;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-pub use self::view::{InvokerWord, SecurityEntry, ViewColumnEntry, ViewEntry};
+pub use self::{
+    connection::{CallerCredentialEntry, ConnectionEntry, EVERYONE},
+    view::{InvokerWord, SecurityEntry, ViewColumnEntry, ViewEntry},
+};
 use super::{entry::unquoted, node::Node, problem::Place};
-
-/// Entry of a connection.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ConnectionEntry {
-    pub connector: String,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub options: BTreeMap<String, Value>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub credential: BTreeMap<String, String>,
-}
 
 /// Entry of a catalog.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -345,12 +338,6 @@ pub struct Lake {
 pub trait Canonical: Clone + PartialEq + Serialize + DeserializeOwned {
     /// Sorts sets, respells types and folds names.
     fn canonical(&mut self) {}
-}
-
-impl Canonical for ConnectionEntry {
-    fn canonical(&mut self) {
-        self.options.retain(|_, value| !value.is_null());
-    }
 }
 
 impl Canonical for CatalogEntry {

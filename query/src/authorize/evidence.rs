@@ -2,9 +2,10 @@
 
 use lakegate_catalog::{audit::AuditEvent, id::ObjectId, snapshot::TablePath};
 
-use crate::context::QueryContext;
+use crate::{context::QueryContext, identity};
 
-/// Adds to the details: `roles` of the caller (names, sorted), `resource_version`, and `revisions` of the policies and grants
+/// Adds to the details: `roles` of the caller (names, sorted), `resource_version`, `source_identity` (whose credential
+/// the source is read with, where it has some for its readers), and `revisions` of the policies and grants
 /// (`id@version`).
 pub(super) fn add(cx: &QueryContext, path: Option<&TablePath>, event: &mut AuditEvent) {
     let details = &mut event.details;
@@ -14,6 +15,10 @@ pub(super) fn add(cx: &QueryContext, path: Option<&TablePath>, event: &mut Audit
     }
     if let Some(path) = path {
         details.insert("resource_version".to_owned(), path.table.version.to_string());
+        let with_identities = path.view.is_none() && !path.connection.body.credentials.is_empty();
+        if with_identities {
+            details.insert("source_identity".to_owned(), identity::word(cx, &path.connection));
+        }
     }
     let revisions: Vec<String> = event.policies.iter().map(|id| revision(cx, id)).collect();
     if !revisions.is_empty() {
@@ -22,16 +27,8 @@ pub(super) fn add(cx: &QueryContext, path: Option<&TablePath>, event: &mut Audit
 }
 
 fn roles(cx: &QueryContext) -> Vec<String> {
-    let (snapshot, caller) = (&cx.snapshot, &cx.caller);
-    let mut roles = snapshot.roles_of(&caller.user);
-    let mut open = caller.extra_roles.clone();
-    while let Some(role) = open.pop() {
-        if let Some(found) = snapshot.role(&role)
-            && roles.insert(role)
-        {
-            open.extend(found.body.member_of.iter().cloned());
-        }
-    }
+    let snapshot = &cx.snapshot;
+    let roles = identity::roles(snapshot, &cx.caller);
     let mut names: Vec<String> = roles
         .iter()
         .filter_map(|id| Some(snapshot.role(id)?.name.clone()))

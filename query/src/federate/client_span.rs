@@ -8,9 +8,11 @@ use std::{
     time::Instant,
 };
 
+use datafusion::arrow::array::RecordBatch;
 use lakegate_connectors::{call::TraceParent, error::ConnectorError, remote_statement::RemoteStatement};
 use tracing::{Span, field::Empty, info_span};
 
+use super::ipc_bytes;
 use crate::{
     context::QueryContext,
     signal::{Asked, Signal, Signals},
@@ -124,6 +126,17 @@ impl ClientSpan {
     /// Stored bytes of files, Arrow bytes of other sources.
     pub(crate) fn add_bytes(&self, bytes: u64) {
         self.bytes.fetch_add(bytes, Relaxed);
+    }
+
+    /// A batch, or the failure.
+    pub(crate) fn delivered(&self, batch: &Result<RecordBatch, ConnectorError>) {
+        match batch {
+            Ok(batch) => {
+                self.add_rows(batch.num_rows() as u64);
+                self.add_bytes(ipc_bytes::of(batch));
+            }
+            Err(error) => self.failed(error),
+        }
     }
 
     /// Our words and codes only: the source's own text may quote values.

@@ -26,7 +26,7 @@ use lakegate_connectors::{
     capability::Pushdown,
     connection::Connection,
     connector::{Connector, PlanRequest},
-    error::{ConnectorError, ConnectorErrorKind},
+    error::ConnectorError,
     held::Held,
     predicate::Predicate,
     read_stats::ReadCounters,
@@ -41,6 +41,7 @@ use super::{
     fold::{Fold, taken},
     ipc_bytes,
     late_keys::LateKeys,
+    promise::{conforms, protocol},
 };
 use crate::{context::QueryContext, engine_error::connector_error, error::QueryError};
 
@@ -67,6 +68,8 @@ pub struct ConnectorScan {
     pub limit: Option<usize>,
     pub target_partitions: usize,
     pub batch_size: usize,
+    /// Digests of the decisions about the tables that are read, from left to right.
+    pub decided: Vec<[u8; 32]>,
     /// What comes back instead of the rows of `columns`.
     pub fold: Option<Arc<Fold>>,
 }
@@ -148,7 +151,7 @@ impl ConnectorScan {
 ///
 /// # Errors
 /// Those of the source, in our words.
-pub async fn plan_scan(scan: ConnectorScan) -> Result<Arc<dyn ExecutionPlan>, QueryError> {
+pub async fn plan_scan(scan: ConnectorScan) -> Result<Arc<ConnectorScanExec>, QueryError> {
     let found = Understood::of(scan).await?.found().await?;
     Ok(Arc::new(ConnectorScanExec::new(found)))
 }
@@ -255,32 +258,6 @@ async fn splits(scan: &ConnectorScan, call: &CallContext, planned: &Handle) -> R
     Err(failed(protocol("the connector has more splits than can be planned")))
 }
 
-/// Adds a batch, or the failure, to the span of its split.
-fn tell(told: &ClientSpan, batch: &Result<RecordBatch, ConnectorError>) {
-    match batch {
-        Ok(batch) => {
-            told.add_rows(batch.num_rows() as u64);
-            told.add_bytes(ipc_bytes::of(batch));
-        }
-        Err(error) => told.failed(error),
-    }
-}
-
-/// Names, types and order are those that were asked for; nullability may only narrow.
-fn conforms(schema: &Schema, promised: &Schema) -> bool {
-    let pairs = schema.fields().iter().zip(promised.fields());
-    schema.fields().len() == promised.fields().len()
-        && pairs.into_iter().all(|(delivered, wanted)| {
-            delivered.name() == wanted.name()
-                && delivered.data_type() == wanted.data_type()
-                && (wanted.is_nullable() || !delivered.is_nullable())
-        })
-}
-
-fn protocol(message: &str) -> ConnectorError {
-    ConnectorError::new(ConnectorErrorKind::Protocol, message)
-}
-
 fn failed(error: ConnectorError) -> QueryError {
     let (code, message) = connector_error(&error);
     QueryError::new(code, message).because(error)
@@ -296,12 +273,16 @@ pub struct ConnectorScanExec {
     planned: Arc<Mutex<Option<Arc<Found>>>>,
     late: Vec<LateKeys>,
     ready: Arc<OnceCell<Arc<Found>>>,
+    /// How the source reads the first piece, in its own words, without a value.
+    way: Option<String>,
     partitions: usize,
     properties: Arc<PlanProperties>,
 }
 
 impl ConnectorScanExec {
     fn new(planned: Found) -> Self {
+        let first = planned.splits.first().and_then(|split| split.statement.as_ref());
+        let way = first.and_then(|statement| statement.pushdown.clone());
         let asked = planned.scan.clone();
         let concurrency = asked.connector.spec().max_concurrency;
         let pieces = planned.splits.len();
@@ -322,9 +303,15 @@ impl ConnectorScanExec {
             planned: Arc::new(Mutex::new(Some(Arc::new(planned)))),
             late: Vec::new(),
             ready: Arc::default(),
+            way,
             partitions,
             properties: Arc::new(properties),
         }
+    }
+
+    /// Paths, indexes and verdicts, as planned without keys of joins.
+    pub fn way(&self) -> Option<&str> {
+        self.way.as_deref()
     }
 
     fn with(&self, late: Vec<LateKeys>) -> Self {
@@ -333,9 +320,15 @@ impl ConnectorScanExec {
             planned: Arc::clone(&self.planned),
             late,
             ready: Arc::default(),
+            way: self.way.clone(),
             partitions: self.partitions,
             properties: Arc::clone(&self.properties),
         }
+    }
+
+    /// Digests of the decisions about all that it reads.
+    pub(crate) fn decided(&self) -> &[[u8; 32]] {
+        &self.asked.decided
     }
 
     /// The scan that waits for these keys too; `None` if its source may not be told of them.
@@ -404,7 +397,7 @@ fn open(
         let call = scan.call(told.trace_parent());
         let opened = call.bounded(async { scan.connector.read(&call, request).await }).await;
         let stream = opened.inspect_err(|error| told.failed(error))?;
-        Ok::<_, ConnectorError>(stream.batches.inspect(move |batch| tell(&told, batch)))
+        Ok::<_, ConnectorError>(stream.batches.inspect(move |batch| told.delivered(batch)))
     };
     stream::once(opening).try_flatten().map(move |batch| {
         // As long as this is read.

@@ -1,4 +1,4 @@
-//! Over which scan does a part of a plan stand, and what do its expressions mean there? Through aliases and projections.
+//! What stands between a part of a plan and its rows, and what do its expressions mean there? Aliases and projections.
 
 use std::sync::Arc;
 
@@ -6,20 +6,20 @@ use datafusion::{
     arrow::datatypes::SchemaRef,
     common::{
         Column, DFSchema, Result,
-        tree_node::{Transformed, TransformedResult, TreeNode},
+        tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion},
     },
-    logical_expr::{Expr, LogicalPlan, TableScan},
+    logical_expr::{Expr, LogicalPlan},
 };
 
-/// Projections and aliases between a part and its scan, at most.
+/// Projections and aliases between a part and its rows, at most.
 const MAX_LENGTH: usize = 64;
 
-/// The scan below nothing but aliases and projections. One with a limit of its own is none: its rows are not all rows.
-pub(super) fn scan_below(plan: &LogicalPlan) -> Option<&TableScan> {
+/// The scan or join below nothing but aliases and projections.
+pub(super) fn core_below(plan: &LogicalPlan) -> Option<&LogicalPlan> {
     let mut plan = plan;
     for _ in 0..MAX_LENGTH {
         plan = match plan {
-            LogicalPlan::TableScan(scan) => return scan.fetch.is_none().then_some(scan),
+            LogicalPlan::TableScan(_) | LogicalPlan::Join(_) => return Some(plan),
             LogicalPlan::Projection(projection) => &projection.input,
             LogicalPlan::SubqueryAlias(alias) => &alias.input,
             _ => return None,
@@ -28,23 +28,26 @@ pub(super) fn scan_below(plan: &LogicalPlan) -> Option<&TableScan> {
     None
 }
 
-/// An expression over the output of `plan`, as one over its scan; `None` where it reads something else.
-pub(super) fn over_scan(expr: &Expr, plan: &LogicalPlan) -> Option<Expr> {
+/// An expression over the output of `plan`, as one over what `known` says of the columns of the scan or join below it; `None` where it
+/// reads something else.
+pub(super) fn meaning(expr: &Expr, plan: &LogicalPlan, known: &dyn Fn(usize) -> Option<Expr>) -> Option<Expr> {
     let mut expr = expr.clone();
     let mut plan = plan;
     for _ in 0..MAX_LENGTH {
         plan = match plan {
-            LogicalPlan::TableScan(_) => return Some(expr),
+            LogicalPlan::TableScan(_) | LogicalPlan::Join(_) => {
+                return translated(expr, |column| known(place(plan.schema(), column)?));
+            }
             LogicalPlan::Projection(projection) => {
                 expr = translated(expr, |column| {
-                    let at = projection.schema.maybe_index_of_column(column)?;
+                    let at = place(&projection.schema, column)?;
                     projection.expr.get(at).cloned().map(unaliased)
                 })?;
                 &projection.input
             }
             LogicalPlan::SubqueryAlias(alias) => {
                 expr = translated(expr, |column| {
-                    let at = alias.schema.maybe_index_of_column(column)?;
+                    let at = place(&alias.schema, column)?;
                     let (qualifier, field) = alias.input.schema().iter().nth(at)?;
                     Some(Expr::Column(Column::from((qualifier, field))))
                 })?;
@@ -56,7 +59,27 @@ pub(super) fn over_scan(expr: &Expr, plan: &LogicalPlan) -> Option<Expr> {
     None
 }
 
-/// Is nothing computed between `plan` and its scan?
+/// Which field of a schema is it? The one of this name and qualifier; else the only one of this name.
+pub(super) fn place(schema: &DFSchema, column: &Column) -> Option<usize> {
+    let named = || {
+        schema
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, field))| *field.name() == column.name)
+    };
+    let mut same = named().filter(|(_, (qualifier, _))| *qualifier == column.relation.as_ref());
+    let (at, _) = match (same.next(), same.next()) {
+        (Some(found), None) => found,
+        (Some(_), Some(_)) => return None,
+        (None, _) => {
+            let mut alike = named();
+            alike.next().filter(|_| alike.next().is_none())?
+        }
+    };
+    Some(at)
+}
+
+/// Is nothing computed between `plan` and its rows?
 pub(super) fn is_plain(plan: &LogicalPlan) -> bool {
     match plan {
         LogicalPlan::Projection(projection) => {
@@ -64,27 +87,22 @@ pub(super) fn is_plain(plan: &LogicalPlan) -> bool {
             projection.expr.iter().all(plain) && is_plain(&projection.input)
         }
         LogicalPlan::SubqueryAlias(alias) => is_plain(&alias.input),
-        LogicalPlan::TableScan(_) => true,
+        LogicalPlan::TableScan(_) | LogicalPlan::Join(_) => true,
         _ => false,
     }
 }
 
-/// `plan` over another leaf in the place of its scan.
+/// `plan` over another leaf in the place of its scan or join.
 pub(super) fn over(plan: &LogicalPlan, leaf: &LogicalPlan) -> Result<LogicalPlan> {
-    let plan = plan.clone().transform_up(|part| {
+    let plan = plan.clone().transform_down(|part| {
         Ok(match part {
-            LogicalPlan::TableScan(_) => Transformed::yes(leaf.clone()),
+            LogicalPlan::TableScan(_) | LogicalPlan::Join(_) => {
+                Transformed::new(leaf.clone(), true, TreeNodeRecursion::Jump)
+            }
             part => Transformed::no(part),
         })
     });
     plan.data()
-}
-
-/// The name that a scan knows a column by; `None` if the expression is more than that.
-pub(super) fn name_in<'a>(expr: &Expr, scan: &'a TableScan) -> Option<&'a str> {
-    let Expr::Column(column) = expr else { return None };
-    let at = scan.projected_schema.maybe_index_of_column(column)?;
-    Some(scan.projected_schema.field(at).name())
 }
 
 fn translated(expr: Expr, meaning: impl Fn(&Column) -> Option<Expr>) -> Option<Expr> {

@@ -3,14 +3,14 @@
 use datafusion::{
     arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType},
     common::ScalarValue,
-    logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, TableScan},
+    logical_expr::{BinaryExpr, Expr, Operator},
 };
 use lakegate_connectors::{
     predicate::Datum,
-    scan::{ArithmeticOperator, ColumnRef, Operand},
+    scan::{ArithmeticOperator, Operand},
 };
 
-use super::chain::name_in;
+use super::base::Base;
 use crate::session::arithmetic::operator_of;
 
 /// Deeper arithmetic stays with the engine.
@@ -68,23 +68,19 @@ impl Digits {
 }
 
 /// The operand of a sum of decimals, over visible columns.
-pub(super) fn decimal(expr: &Expr, scan: &TableScan) -> Option<Operand> {
-    if let Some(name) = name_in(expr, scan) {
-        return expr
-            .get_type(&scan.projected_schema)
-            .ok()?
-            .is_decimal()
-            .then(|| Operand::Column(ColumnRef::of(name)));
+pub(super) fn decimal(expr: &Expr, base: &Base<'_>) -> Option<Operand> {
+    if let Some(column) = base.column(expr) {
+        return base.type_of(expr)?.is_decimal().then_some(Operand::Column(column));
     }
-    exact(expr, scan, MAX_DEPTH).map(|(operand, _)| operand)
+    exact(expr, base, MAX_DEPTH).map(|(operand, _)| operand)
 }
 
-fn exact(expr: &Expr, scan: &TableScan, depth: usize) -> Option<(Operand, Digits)> {
+fn exact(expr: &Expr, base: &Base<'_>, depth: usize) -> Option<(Operand, Digits)> {
     let deeper = depth.checked_sub(1)?;
-    let data_type = expr.get_type(&scan.projected_schema).ok()?;
+    let data_type = base.type_of(expr)?;
     let (left, operator, right) = match expr {
         Expr::Column(_) => {
-            let operand = Operand::Column(ColumnRef::of(name_in(expr, scan)?));
+            let operand = Operand::Column(base.column(expr)?);
             return Some((operand, Digits::of(&data_type)?));
         }
         Expr::Literal(value, _) => {
@@ -92,7 +88,7 @@ fn exact(expr: &Expr, scan: &TableScan, depth: usize) -> Option<(Operand, Digits
         }
         // A wider type for the same value.
         Expr::Cast(cast) => {
-            let (operand, digits) = exact(&cast.expr, scan, deeper)?;
+            let (operand, digits) = exact(&cast.expr, base, deeper)?;
             return digits.fit(&data_type).then_some((operand, digits));
         }
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => (left.as_ref(), *op, right.as_ref()),
@@ -110,7 +106,7 @@ fn exact(expr: &Expr, scan: &TableScan, depth: usize) -> Option<(Operand, Digits
         Operator::Multiply => ArithmeticOperator::Multiply,
         _ => return None,
     };
-    let ((left, of_left), (right, of_right)) = (exact(left, scan, deeper)?, exact(right, scan, deeper)?);
+    let ((left, of_left), (right, of_right)) = (exact(left, base, deeper)?, exact(right, base, deeper)?);
     let digits = of_left.combined(operator, of_right);
     let operand = Operand::Arithmetic {
         operator,

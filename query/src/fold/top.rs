@@ -5,25 +5,31 @@ use std::sync::Arc;
 use datafusion::{
     catalog::Session,
     common::Result,
-    logical_expr::{LogicalPlan, Sort, TableScan},
+    logical_expr::{LogicalPlan, Sort},
 };
-use lakegate_connectors::scan::{ColumnRef, SortKey};
+use lakegate_connectors::scan::SortKey;
 
 use super::{
     at_source,
-    chain::{arrow, is_plain, name_in, over, over_scan, scan_below, unaliased},
+    base::Base,
+    chain::{arrow, is_plain, over, unaliased},
 };
-use crate::govern::folded::{Shape, Wanted};
+use crate::govern::folded::Shape;
 
 /// More are read in parts and sorted here.
 const MAX_ROWS: usize = 100_000;
 
 /// What takes the place of a sort with a limit: the same sort over the source's first rows.
 pub(super) async fn folded(sort: &Sort, session: &dyn Session) -> Result<Option<LogicalPlan>> {
-    let Some((scan, wanted)) = scan_below(&sort.input).and_then(|scan| Some((scan, wanted(sort, scan)?))) else {
+    let Some((base, wanted)) = Base::below(&sort.input).and_then(|base| {
+        let wanted = wanted(sort, &base)?;
+        Some((base, wanted))
+    }) else {
         return Ok(None);
     };
-    let Some(leaf) = at_source(scan, session, wanted, &scan.projected_schema).await? else {
+    let (shape, told) = wanted;
+    let schema = base.core.schema();
+    let Some(leaf) = at_source(&base, session, shape, (told, arrow(schema)), schema).await? else {
         return Ok(None);
     };
     Ok(Some(LogicalPlan::Sort(Sort {
@@ -33,7 +39,8 @@ pub(super) async fn folded(sort: &Sort, session: &dyn Session) -> Result<Option<
     })))
 }
 
-fn wanted<'a>(sort: &Sort, scan: &'a TableScan) -> Option<Wanted<'a>> {
+/// The first rows, and how plans show them.
+fn wanted(sort: &Sort, base: &Base<'_>) -> Option<(Shape, String)> {
     // What is computed between would be computed of few rows, and fail on fewer.
     if !is_plain(&sort.input) {
         return None;
@@ -43,24 +50,21 @@ fn wanted<'a>(sort: &Sort, scan: &'a TableScan) -> Option<Wanted<'a>> {
         .expr
         .iter()
         .map(|key| {
-            let meant = over_scan(&unaliased(key.expr.clone()), &sort.input)?;
+            let meant = base.over(&unaliased(key.expr.clone()), &sort.input)?;
             Some(SortKey {
-                column: ColumnRef::of(name_in(&meant, scan)?),
+                column: base.column(&meant)?,
                 descending: !key.asc,
                 nulls_first: key.nulls_first,
             })
         })
         .collect::<Option<Vec<_>>>()?;
     let keys: Vec<String> = order.iter().map(told).collect();
-    Some(Wanted {
-        filters: &scan.filters,
-        schema: arrow(&scan.projected_schema),
-        shown: format!(", order=[{}], limit={rows}", keys.join(", ")),
-        shape: Shape::First {
-            order,
-            rows: u64::try_from(rows).ok()?,
-        },
-    })
+    let shape = Shape::First {
+        columns: base.columns.clone(),
+        order,
+        rows: u64::try_from(rows).ok()?,
+    };
+    Some((shape, format!(", order=[{}], limit={rows}", keys.join(", "))))
 }
 
 fn told(key: &SortKey) -> String {

@@ -97,5 +97,15 @@ pub fn superset(
     prune::Pruner { columns, column }.wherever(body.expr(), true)
 }
 
+/// Does [`superset`] hold nowhere else than the body does? What raises an error in the middle of a body makes that hard to say.
+#[must_use]
+pub fn is_exact(
+    body: &BoundCondition,
+    columns: &[(String, DataType)],
+    column: &dyn Fn(&str) -> Option<ColumnRef>,
+) -> bool {
+    prune::Pruner { columns, column }.is_exact(body.expr(), true)
+}
+
 #[cfg(test)]
 mod tests;

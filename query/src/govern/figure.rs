@@ -39,6 +39,16 @@ impl Figure {
         Self(self.0.map(|rows| kept(rows).min(limit)))
     }
 
+    /// So many rows, by a guess.
+    pub(super) fn guessed(rows: Option<u64>) -> Self {
+        Self(rows)
+    }
+
+    /// The figure itself.
+    pub(super) fn rows(self) -> Option<u64> {
+        self.0
+    }
+
     /// For the engine: a guess, and nothing about columns.
     ///
     /// INVARIANT: never exact. Counts, minima and limits are folded from exact figures.

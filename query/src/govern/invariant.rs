@@ -18,6 +18,7 @@ use super::{
 use crate::{
     context::QueryContext,
     error::{ErrorCode, QueryError, Result},
+    federate::scan_exec::ConnectorScanExec,
     metadata::table::InformationExec,
     views::ViewExec,
 };
@@ -26,7 +27,8 @@ use crate::{
 ///
 /// # Errors
 /// `PLAN_INVARIANT` for a leaf that is neither a governed scan of this statement and epoch nor a constant, and for a
-/// governed scan whose source does not lie under the policy filter of its decision; so inside the bodies of views.
+/// governed scan whose source does not lie under the policy filters of all of its decisions, or reads what none of them is about; so
+/// inside the bodies of views.
 pub fn check(plan: &Arc<dyn ExecutionPlan>, cx: &QueryContext) -> Result<()> {
     let children = plan.children();
     if !children.is_empty() {
@@ -45,14 +47,44 @@ pub fn check(plan: &Arc<dyn ExecutionPlan>, cx: &QueryContext) -> Result<()> {
 }
 
 fn governed(scan: &GovernedScanExec, cx: &QueryContext) -> Result<()> {
-    let mark = scan.mark();
-    if mark.epoch != cx.snapshot.version || mark.query != cx.query {
-        return Err(incident(
-            cx,
-            "a governed scan belongs to another statement or policy version",
-        ));
+    for mark in scan.marks() {
+        if mark.epoch != cx.snapshot.version || mark.query != cx.query {
+            return Err(incident(
+                cx,
+                "a governed scan belongs to another statement or policy version",
+            ));
+        }
+        under_filter(scan.inner(), mark, false, cx)?;
     }
-    under_filter(scan.inner(), mark, false, cx)
+    as_decided(scan.inner(), scan.marks(), cx)
+}
+
+/// Of every table that a source reads here there is a mark, and no other.
+fn as_decided(plan: &Arc<dyn ExecutionPlan>, marks: &[Mark], cx: &QueryContext) -> Result<()> {
+    let concrete: &dyn Any = plan.as_ref();
+    let children = if concrete.is::<ViewExec>() {
+        Vec::new()
+    } else {
+        plan.children()
+    };
+    if !children.is_empty() {
+        return children.into_iter().try_for_each(|child| as_decided(child, marks, cx));
+    }
+    let read = concrete
+        .downcast_ref::<ConnectorScanExec>()
+        .map(ConnectorScanExec::decided);
+    if is_decided(read, marks) {
+        return Ok(());
+    }
+    Err(incident(cx, "a source reads other tables than were decided about"))
+}
+
+/// `read` are the decisions that a connector's scan was made under; other sources are of one relation.
+fn is_decided(read: Option<&[[u8; 32]]>, marks: &[Mark]) -> bool {
+    match read {
+        Some(read) => marks.iter().map(|mark| &mark.digest).eq(read),
+        None => marks.len() == 1,
+    }
 }
 
 /// Every path down to a source meets the policy filter with this mark. Below the body of a view every leaf is governed again.
@@ -117,4 +149,33 @@ fn is_values(source: &MemorySourceConfig) -> bool {
 fn incident(cx: &QueryContext, what: &str) -> QueryError {
     tracing::error!(query = %cx.query, what, "plan invariant violated");
     QueryError::new(ErrorCode::PlanInvariant, "an internal safety check stopped the query").because(what.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_reads_what_was_decided_about_and_nothing_else() {
+        let mark = |digest| Mark {
+            digest: [digest; 32],
+            epoch: 1,
+            query: "q".to_owned(),
+        };
+        let (one, both) = (vec![mark(1)], vec![mark(1), mark(2)]);
+        let read: [[u8; 32]; 2] = [[1; 32], [2; 32]];
+        assert!(is_decided(Some(&read), &both));
+        assert!(is_decided(Some(&read[..1]), &one) && is_decided(None, &one));
+        for (read, marks) in [
+            (Some(&read[..]), one.as_slice()),
+            (Some(&read[..1]), both.as_slice()),
+            (Some(&read[..]), &[mark(2), mark(1)][..]),
+            (Some(&read[..]), &[mark(1), mark(1)][..]),
+            (Some(&read[..0]), one.as_slice()),
+            (None, both.as_slice()),
+            (None, &one[..0]),
+        ] {
+            assert!(!is_decided(read, marks), "{read:?} {marks:?}");
+        }
+    }
 }

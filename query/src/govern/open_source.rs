@@ -55,13 +55,16 @@ pub(super) struct Opened {
     pub(super) plan: Arc<dyn ExecutionPlan>,
     /// Of the whole relation.
     pub(super) figure: Figure,
+    /// How the source reads it, for callers who may know figures.
+    pub(super) way: Option<String>,
 }
 
 impl Opened {
     /// `rows` of the whole relation, roughly, if anything is known.
     fn new(plan: Arc<dyn ExecutionPlan>, rows: Option<u64>) -> Self {
         let figure = Figure::of(rows);
-        Self { plan, figure }
+        let way = None;
+        Self { plan, figure, way }
     }
 }
 
@@ -103,8 +106,9 @@ impl GovernedTable {
                 connection,
                 spec,
             } => {
-                // A source that cannot even be told of the policy is not told of the caller's conditions either.
-                let untold = self.scope.predicate.is_some() && matches!(self.scope.guard, Predicate::True);
+                // INVARIANT: a source that cannot be told of all of the policy is not told of the caller's conditions either. It sends
+                // hidden rows; a value of theirs that cannot be decoded fails the scan, and conditions would aim at it.
+                let untold = self.scope.predicate.is_some() && !self.scope.guard_is_policy;
                 // A limit is a hint for the source only where nothing is left to filter here.
                 let limit = request
                     .limit
@@ -122,9 +126,15 @@ impl GovernedTable {
                     limit,
                     target_partitions: request.target_partitions,
                     batch_size: request.batch_size,
+                    decided: vec![self.grant.digest],
                     fold: None,
                 };
-                Ok(Opened::new(plan_scan(request).await?, spec.statistics.rows))
+                let scan = plan_scan(request).await?;
+                let way = scan.way().filter(|_| !self.hides()).map(ToOwned::to_owned);
+                Ok(Opened {
+                    way,
+                    ..Opened::new(scan, spec.statistics.rows)
+                })
             }
         }
     }

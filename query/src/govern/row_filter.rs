@@ -233,6 +233,13 @@ impl FilterBody {
         let sets = &self.sets;
         pushed::Pusher { inputs, sets, column }.superset(&self.condition)
     }
+
+    /// Does [`FilterBody::superset`] hold nowhere else than the body does?
+    #[must_use]
+    pub fn is_exact(&self, inputs: &FilterInputs, column: &dyn Fn(&str) -> Option<ColumnRef>) -> bool {
+        let sets = &self.sets;
+        pushed::Pusher { inputs, sets, column }.exact(&self.condition).is_some()
+    }
 }
 
 /// A body without what means nothing: white space, and upper or lower case outside of texts. One that cannot be read stays as

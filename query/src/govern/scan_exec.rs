@@ -52,6 +52,8 @@ pub(super) struct Seen {
     pub(super) filters: Vec<String>,
     /// What the source makes of the rows, in the same words; empty: nothing.
     pub(super) fold: String,
+    /// How the source reads it: verdicts, paths and indexes, never a value; `None` where the caller may not know.
+    pub(super) way: Option<String>,
     /// Partitions shown at least.
     pub(super) partitions: usize,
     /// Rows or cells are hidden.
@@ -62,10 +64,11 @@ pub(super) struct Seen {
     pub(super) keys: Vec<Option<KeyColumn>>,
 }
 
-/// The barrier around one governed scan.
+/// The barrier around one governed scan, or around several that their source joins.
 pub struct GovernedScanExec {
     seen: Seen,
-    mark: Mark,
+    /// Of the relation; of joined relations, of each.
+    marks: Vec<Mark>,
     inner: Arc<dyn ExecutionPlan>,
     /// Of joins above, for the source.
     late: Vec<LateKeys>,
@@ -74,7 +77,7 @@ pub struct GovernedScanExec {
 }
 
 impl GovernedScanExec {
-    pub(super) fn new(seen: Seen, mark: Mark, schema: SchemaRef, inner: Arc<dyn ExecutionPlan>) -> Self {
+    pub(super) fn new(seen: Seen, marks: Vec<Mark>, schema: SchemaRef, inner: Arc<dyn ExecutionPlan>) -> Self {
         // The partition count only: no order, no equivalences, no constants of raw values. Where the caller may not know
         // how much lies behind the barrier, the count is that of the session, and some partitions are empty.
         let partitions = inner.output_partitioning().partition_count().max(seen.partitions);
@@ -87,7 +90,7 @@ impl GovernedScanExec {
         .with_scheduling_type(SchedulingType::Cooperative);
         Self {
             seen,
-            mark,
+            marks,
             inner,
             late: Vec::new(),
             properties: Arc::new(properties),
@@ -119,7 +122,7 @@ impl GovernedScanExec {
         if !told.transformed {
             return Ok(None);
         }
-        let mut scan = Self::new(self.seen.clone(), self.mark.clone(), self.schema(), told.data);
+        let mut scan = Self::new(self.seen.clone(), self.marks.clone(), self.schema(), told.data);
         scan.late = self.late.iter().cloned().chain([keys]).collect();
         Ok(Some(scan))
     }
@@ -134,8 +137,8 @@ impl GovernedScanExec {
         })
     }
 
-    pub(super) fn mark(&self) -> &Mark {
-        &self.mark
+    pub(super) fn marks(&self) -> &[Mark] {
+        &self.marks
     }
 
     /// For the invariant only.
@@ -170,7 +173,11 @@ impl DisplayAs for GovernedScanExec {
         if !keys.is_empty() {
             write!(f, ", keys=[{}]", keys.join(", "))?;
         }
-        f.write_str(&self.seen.fold)
+        f.write_str(&self.seen.fold)?;
+        match &self.seen.way {
+            Some(way) => write!(f, ", source=[{way}]"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -220,7 +227,7 @@ impl ExecutionPlan for GovernedScanExec {
         let inner = reset_plan_states(Arc::clone(&self.inner))?;
         Ok(Arc::new(Self::new(
             self.seen.clone(),
-            self.mark.clone(),
+            self.marks.clone(),
             self.schema(),
             inner,
         )))

@@ -94,6 +94,8 @@ pub(super) struct Scope {
     pub(super) predicate: Option<Expr>,
     /// Holds wherever `predicate` does, by raw names; for sources and pruning.
     pub(super) guard: Predicate,
+    /// `guard` holds on visible rows only. Where it does not, hidden rows reach whoever decodes what the source sends.
+    pub(super) guard_is_policy: bool,
     /// Raw columns that the row scope, the masks and the restrictive filters read.
     pub(super) policy_columns: Vec<usize>,
     /// A row filter or a mask applies.
@@ -123,6 +125,8 @@ pub(super) struct Compiler<'a> {
     conditions: &'a BTreeMap<String, BoundCondition>,
     leaves: Vec<LeafFacts>,
     policy_columns: BTreeSet<usize>,
+    /// The guards of all filters compiled so far hold where their filters do, and nowhere else.
+    exact: bool,
 }
 
 impl<'a> Compiler<'a> {
@@ -136,6 +140,7 @@ impl<'a> Compiler<'a> {
             conditions: &grant.conditions,
             leaves,
             policy_columns: BTreeSet::new(),
+            exact: true,
         }
     }
 
@@ -145,6 +150,8 @@ impl<'a> Compiler<'a> {
     /// `SCHEMA_CHANGED` (one text for all causes) if a policy or a visible column does not fit the source.
     pub(super) fn compile(mut self) -> Result<Scope> {
         let (rows, guard) = self.rows()?;
+        // Filters of cells come later: they hide no rows.
+        let guard_is_policy = self.exact;
         let columns = self.visible()?;
         let schema = Arc::new(Schema::new(
             columns
@@ -166,6 +173,7 @@ impl<'a> Compiler<'a> {
             columns,
             predicate,
             guard,
+            guard_is_policy,
             policy_columns: self.policy_columns.into_iter().collect(),
             restricted,
             narrowed: access.columns.iter().any(|column| !column.is_visible()),

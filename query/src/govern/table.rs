@@ -227,12 +227,13 @@ impl GovernedTable {
             relation: self.grant.name(),
             filters: shown,
             fold: String::new(),
+            way: source.way,
             partitions: if self.hides() { partitions } else { 1 },
             restricted: self.scope.restricted,
             figure: source.figure.asked(!accepted.is_empty(), limit),
             keys,
         };
-        Ok(Arc::new(GovernedScanExec::new(seen, mark, schema, inner)))
+        Ok(Arc::new(GovernedScanExec::new(seen, vec![mark], schema, inner)))
     }
 }
 

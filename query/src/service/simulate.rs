@@ -281,6 +281,10 @@ async fn parsed(inner: &Arc<Inner>, statement: &SubmitRequest) -> Result<Parsed>
     parse::check_text(&statement.sql)?;
     let sql = statement.sql.clone();
     let parsed = plan_thread::run(inner.engine_handle()?, move || async move { parse::parse(&sql) }).await?;
+    if !parsed.passthrough.is_empty() {
+        let text = "calls of `system.query` are not simulated: their source would be asked";
+        return Err(QueryError::new(ErrorCode::NotSupported, text));
+    }
     match parsed.kind {
         // INVARIANT: what is planned here is an EXPLAIN; its rows are the lines of the plan, never rows of a table.
         StatementKind::Query(query) | StatementKind::Explain(query) | StatementKind::Analyze(query) => Ok(Parsed {

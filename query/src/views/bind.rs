@@ -90,6 +90,9 @@ fn query(sql: &str) -> Result<Parsed> {
     if parse::has_parameters(text) {
         return Err(refused("a parameter"));
     }
+    if !parsed.passthrough.is_empty() {
+        return Err(refused("`system.query`"));
+    }
     let information = parsed
         .relations
         .iter()

@@ -156,6 +156,7 @@ impl Lake {
             connector: "files".to_owned(),
             options: BTreeMap::new(),
             credential: BTreeMap::new(),
+            credentials: Vec::new(),
             directory: None,
             operator: true,
         };

@@ -203,3 +203,28 @@ async fn an_absent_policy_attribute_hides_its_item() {
         ["1", "2", "904"]
     );
 }
+
+/// Path, index and read units, to whom figures may be known.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_explanation_names_the_way_to_the_items() {
+    let Some(tables) = tables() else { return };
+    tables.fill("orders", ("id", "N"), &items());
+    let world = world(&tables, "region = 'DE'").await;
+    let orders = tables.name("orders");
+    let explained = async |who: &str, condition: &str| {
+        let sql = format!("EXPLAIN SELECT id FROM \"{orders}\" WHERE {condition}");
+        world.rows(who, &sql).await.join("\n")
+    };
+    let by_key = explained("sam", "id = 1").await;
+    assert!(
+        by_key.contains("source=[path=BatchGetItem index=- splits=1 units="),
+        "{by_key}"
+    );
+    let scanned = explained("sam", "region = 'DE'").await;
+    assert!(scanned.contains("source=[path=Scan index=-"), "{scanned}");
+    // What is read of a table of which rows are hidden follows from the policy.
+    for condition in ["id = 1", "region = 'DE'"] {
+        let hidden = explained("alice", condition).await;
+        assert!(!hidden.contains("source=["), "{hidden}");
+    }
+}

@@ -10,6 +10,7 @@
 
 mod sql;
 
+mod aimed;
 mod analyze;
 mod audit;
 mod behalf;
@@ -23,6 +24,7 @@ mod mappings;
 mod masks;
 mod names;
 mod outer_joins;
+mod passthrough;
 
 mod guards;
 mod plain;
@@ -34,7 +36,9 @@ mod csv;
 mod deadline;
 mod dynamodb;
 mod folded;
+mod identities;
 mod join_keys;
+mod joined;
 mod json;
 mod listing;
 mod parquet;

@@ -242,6 +242,23 @@ async fn bad_properties_are_refused_by_name() {
             "storage.location.template",
         ),
         (
+            format!("{by}, options: {{projection.day.type: enum, projection.day.values: \"a,b,\"}}"),
+            "projection.day.values",
+        ),
+        (
+            format!(
+                "{by}, options: {{projection.day.type: date, projection.day.range: \"2024-01,NOW\", projection.day.format: yyyy-MM, \
+                 projection.day.interval.unit: DAYS}}"
+            ),
+            "projection.day.interval.unit",
+        ),
+        (
+            "partitioned_by: [{name: day, type: varchar}, {name: org, type: varchar}], partitions: projection, options: \
+             {projection.day.type: injected, projection.org.type: injected, storage.location.template: \"x/${day}-${org}/\"}"
+                .to_owned(),
+            "storage.location.template",
+        ),
+        (
             "partitioned_by: [{name: day, type: varchar}], partitions: hive, options: {projection.day.type: injected}"
                 .to_owned(),
             "projection.day.type",
@@ -253,5 +270,25 @@ async fn bad_properties_are_refused_by_name() {
             .expect_err(&rest)
             .to_string();
         assert!(refused.contains(&format!("`{property}`")), "{rest}: {refused}");
+    }
+}
+
+/// What writers keep in folders of their own is no row, whatever a statement calls it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_statement_names_no_folder_of_a_writer() {
+    let by_org = "partitioned_by: [{name: org, type: varchar}], partitions: projection, options: {projection.org.type: injected, \
+                  storage.location.template: \"${org}/\"}";
+    let world = world(by_org, "org <> 'bob'", |world| {
+        files::parquet(&world.path("data/t/x/acme/f.parquet"), FILE, "1,a");
+        files::parquet(&world.path("data/t/x/_temporary/0/f.parquet"), FILE, "9,hidden");
+        files::parquet(&world.path("data/t/x/.staged/f.parquet"), FILE, "9,hidden");
+    })
+    .await;
+    for who in ["eve", "sam"] {
+        let rows = async |org: &str| world.rows(who, &format!("SELECT id FROM x WHERE org = '{org}'")).await;
+        assert_eq!(rows("acme").await, ["1"]);
+        for folder in ["_temporary", ".staged"] {
+            assert!(rows(folder).await.is_empty(), "{who}: {folder}");
+        }
     }
 }

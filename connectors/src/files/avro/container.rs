@@ -1,13 +1,18 @@
 //! What is in an Avro file? A header, and blocks that say how many rows they hold and how long they are. A block that is cut
 //! off, or that does not end with the file's marker, is an error: never a file that looks whole (engine-gaps §6).
 
+use std::collections::HashMap;
+
 use super::{
     cursor::{Bad, Cursor},
     schema::{Node, columns},
 };
 use crate::{
     error::{ConnectorError, Result},
-    files::compression::{Codec, Held},
+    files::{
+        compression::{Codec, Held},
+        julian::Marks,
+    },
 };
 
 const MAGIC: &[u8] = b"Obj\x01";
@@ -22,8 +27,11 @@ const MAX_BLOCK: usize = 128 << 20;
 #[derive(Debug)]
 pub(super) struct Header {
     pub(super) columns: Vec<(String, Node)>,
+    pub(super) marks: Marks,
     codec: Codec,
     marker: [u8; 16],
+    /// Bytes that it has in the file.
+    length: usize,
 }
 
 /// A block, not compressed any more.
@@ -64,12 +72,14 @@ pub(super) fn header(held: &mut Held) -> Result<Option<Header>> {
         }
     };
     let schema = found.schema.ok_or_else(|| bad("its header has no schema"))?;
+    let length = bytes.len() - from.left();
     let header = Header {
         columns: columns(schema)?,
+        marks: Marks::new(|name| found.words.get(name).copied()),
         codec,
         marker: found.marker,
+        length,
     };
-    let length = bytes.len() - from.left();
     held.skip(length);
     Ok(Some(header))
 }
@@ -77,29 +87,45 @@ pub(super) fn header(held: &mut Held) -> Result<Option<Header>> {
 struct Entries<'a> {
     schema: Option<&'a [u8]>,
     codec: Option<&'a [u8]>,
+    /// The others, as far as they are text.
+    words: HashMap<&'a str, &'a str>,
     marker: [u8; 16],
 }
 
 fn entries<'a>(from: &mut Cursor<'a>) -> Result<Entries<'a>, Bad> {
     from.take(MAGIC.len())?;
-    let (mut schema, mut codec) = (None, None);
+    let (mut schema, mut codec, mut words) = (None, None, HashMap::new());
     loop {
         let count = from.items()?;
         if count == 0 {
             let marker = from.array()?;
-            return Ok(Entries { schema, codec, marker });
+            return Ok(Entries {
+                schema,
+                codec,
+                words,
+                marker,
+            });
         }
         for _ in 0..count {
             match (from.bytes()?, from.bytes()?) {
                 (b"avro.schema", value) => schema = Some(value),
                 (b"avro.codec", value) => codec = Some(value),
-                _ => {}
+                (name, value) => {
+                    if let (Ok(name), Ok(value)) = (str::from_utf8(name), str::from_utf8(value)) {
+                        words.insert(name, value);
+                    }
+                }
             }
         }
     }
 }
 
 impl Header {
+    /// Bytes that it holds in memory, roughly: types are some words each, where the file has a name of a few bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.length.saturating_mul(16)
+    }
+
     /// The next block; `None`: it is not whole yet.
     pub(super) fn block(&self, held: &mut Held) -> Result<Option<Block>> {
         let bytes = held.rest();

@@ -11,8 +11,8 @@ use crate::{
     error::{ConnectorError, ConnectorErrorKind, Result},
     files::{
         avro,
-        footer::MetadataCache,
         location::store_url,
+        metadata_cache::MetadataCache,
         orc,
         table::{FileList, FileTableDraft, Format},
         text::ambiguous,
@@ -35,8 +35,8 @@ pub(super) async fn infer(
                 let meta = &file.object_meta;
                 let path = meta.location.to_string();
                 let found = match table.format {
-                    Format::Avro => declared(avro::columns(store, meta).await?),
-                    Format::Orc => declared(orc::columns(store, meta).await?),
+                    Format::Avro => declared(avro::columns(cache, store_id.as_str(), store, meta).await?),
+                    Format::Orc => declared(orc::columns(cache, store_id.as_str(), store, meta).await?),
                     _ => {
                         let footer = cache.footer(store_id.as_str(), store, meta).await?;
                         fields(&footer.metadata)

@@ -22,7 +22,10 @@ use super::{
     stripe::{Streams, kind},
     texts::Texts,
 };
-use crate::error::{ConnectorError, Result};
+use crate::{
+    error::{ConnectorError, Result},
+    files::calendar,
+};
 
 /// Items that the lists of one batch may have together.
 const MAX_ITEMS: usize = 32 << 20;
@@ -38,6 +41,8 @@ enum Values {
     Bits(RunBits),
     Bytes(RunBytes),
     Integers(Integers, DataType),
+    /// Days, of the Julian calendar before 1582 where so told.
+    Days(Integers, bool),
     Float(Stream),
     Double(Stream),
     Text(Texts),
@@ -58,6 +63,9 @@ impl Column {
         let values = match &node.kind {
             Kind::Boolean => Values::Bits(RunBits::new(from.stream(column, kind::DATA))),
             Kind::Byte => Values::Bytes(RunBytes::new(from.stream(column, kind::DATA))),
+            Kind::Integer(DataType::Date32) => {
+                Values::Days(integers(from.stream(column, kind::DATA), true), from.calendar().julian)
+            }
             Kind::Integer(data_type) => {
                 Values::Integers(integers(from.stream(column, kind::DATA), true), data_type.clone())
             }
@@ -70,6 +78,7 @@ impl Column {
                     Kind::Instant => Clock::utc(),
                     _ => Clock::of(from.zone())?,
                 };
+                let clock = clock.by(from.calendar());
                 let seconds = integers(from.stream(column, kind::DATA), true);
                 let nanos = integers(from.stream(column, kind::SECONDARY), false);
                 Values::Moment(seconds, nanos, clock, node.data_type())
@@ -114,6 +123,11 @@ impl Column {
             Values::Integers(integers, data_type) => {
                 let found = each(rows, has, || integers.next())?;
                 narrowed(Int64Array::new(found.into(), nulls), data_type)
+            }
+            Values::Days(days, julian) => {
+                let day = |stored: i64| if *julian { calendar::day(stored) } else { stored };
+                let found = each(rows, has, || days.next().map(day))?;
+                narrowed(Int64Array::new(found.into(), nulls), &DataType::Date32)
             }
             Values::Float(stream) => {
                 let found = each(rows, has, || stream.array().map(f32::from_le_bytes))?;

@@ -5,7 +5,10 @@ use chrono::{DateTime, Datelike, NaiveDate, Offset, TimeZone};
 use chrono_tz::Tz;
 
 use super::stream::bad;
-use crate::error::{ConnectorError, Result};
+use crate::{
+    error::{ConnectorError, Result},
+    files::calendar,
+};
 
 /// 2015-01-01 00:00:00 UTC.
 const BASE: i64 = 1_420_070_400;
@@ -13,11 +16,30 @@ const BASE: i64 = 1_420_070_400;
 /// 2037-01-01 00:00:00 UTC: the tables of zones end in this year, their rules do not.
 const LAST: i64 = 2_114_380_800;
 
+/// 1900-01-01 00:00:00 UTC: Java's old classes know of no other offset before.
+const FIRST: i64 = -2_208_988_800;
+
+/// Microseconds.
+const DAY: i64 = 86_400_000_000;
+
+/// How the writer of a file counts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Calendar {
+    /// With the classes of Java.
+    pub(super) java: bool,
+    /// Days before 1582 by the Julian calendar.
+    pub(super) julian: bool,
+}
+
 /// The clock of a stripe.
 #[derive(Debug)]
 pub(super) struct Clock {
     zone: Option<Tz>,
     base: i64,
+    /// Of a writer in Java: zones have no history before 1900, and fractions are those of moments, not of walls.
+    java: bool,
+    /// Days before 1582 are those of the Julian calendar.
+    julian: bool,
     /// A year behind the tables, and the seconds to one with the same days.
     year: Option<(i32, i64)>,
 }
@@ -28,6 +50,8 @@ impl Clock {
         Self {
             zone: None,
             base: BASE,
+            java: false,
+            julian: false,
             year: None,
         }
     }
@@ -47,10 +71,18 @@ impl Clock {
         let mut clock = Self {
             zone: Some(zone),
             base: BASE,
+            java: false,
+            julian: false,
             year: None,
         };
         clock.base = BASE - clock.offset(BASE);
         Ok(clock)
+    }
+
+    /// The same clock, of a writer in Java or not, that counts by the Julian calendar or not.
+    pub(super) fn by(self, calendar: Calendar) -> Self {
+        let Calendar { java, julian } = calendar;
+        Self { java, julian, ..self }
     }
 
     /// Microseconds since 1970 as the wall shows them, of stored seconds and nanoseconds.
@@ -60,18 +92,25 @@ impl Clock {
         let mut wall = instant.checked_add(self.offset(instant)).ok_or_else(out_of_range)?;
         let nanos = nanos(stored_nanos)?;
         // Before 1970 whole milliseconds are cut towards zero, and the fraction is added.
-        if wall < 0 && nanos > 999_999 {
+        let before = if self.java { instant } else { wall };
+        if before < 0 && nanos > 999_999 {
             wall -= 1;
         }
         let micros = wall
             .checked_mul(1_000_000)
             .and_then(|micros| micros.checked_add(nanos / 1_000));
-        micros.ok_or_else(out_of_range)
+        let micros = micros.ok_or_else(out_of_range)?;
+        Ok(if self.julian {
+            calendar::moment(micros, DAY)
+        } else {
+            micros
+        })
     }
 
     /// Seconds by which the wall is ahead of UTC.
     fn offset(&mut self, instant: i64) -> i64 {
         let Some(zone) = self.zone else { return 0 };
+        let instant = if self.java { instant.max(FIRST) } else { instant };
         let known = if instant < LAST {
             instant
         } else {

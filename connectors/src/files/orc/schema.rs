@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 
-use super::messages::Type;
+use super::messages::{Attribute, Type};
 use crate::error::{ConnectorError, Result};
 
 /// Levels of types in types.
@@ -23,7 +23,7 @@ pub(super) enum Kind {
     Boolean,
     /// Of one byte.
     Byte,
-    /// 16, 32 or 64 bits, or days.
+    /// 16, 32 or 64 bits, days, or microseconds.
     Integer(DataType),
     Float,
     Double,
@@ -82,6 +82,8 @@ fn node(types: &[Type], column: u32, depth: usize) -> Result<Node> {
         1 => Kind::Byte,
         2 => Kind::Integer(DataType::Int16),
         3 => Kind::Integer(DataType::Int32),
+        // How Spark writes moments without a zone: as microseconds since 1970.
+        4 if found.attributes.iter().any(is_moment) => Kind::Integer(DataType::Timestamp(TimeUnit::Microsecond, None)),
         4 => Kind::Integer(DataType::Int64),
         5 => Kind::Float,
         6 => Kind::Double,
@@ -108,6 +110,10 @@ fn node(types: &[Type], column: u32, depth: usize) -> Result<Node> {
         _ => Kind::Unread("a type that is not known"),
     };
     Ok(Node { column, kind })
+}
+
+fn is_moment(attribute: &Attribute) -> bool {
+    (attribute.key.as_str(), attribute.value.as_str()) == ("spark.sql.catalyst.type", "timestamp_ntz")
 }
 
 /// The first writers knew neither precision nor scale of a decimal.

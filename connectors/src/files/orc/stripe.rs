@@ -7,6 +7,7 @@ use prost::Message;
 
 use super::{
     messages::{Encoding, Stripe, StripeFooter},
+    moment::Calendar,
     stream::{Packing, Stream, bad},
     tail::Tail,
 };
@@ -32,6 +33,7 @@ pub(super) struct Layout {
     footer: StripeFooter,
     packing: Packing,
     drafts: bool,
+    calendar: Calendar,
     pub(super) places: Vec<Place>,
 }
 
@@ -71,6 +73,7 @@ impl Layout {
             footer,
             packing: tail.packing,
             drafts: tail.drafts,
+            calendar: tail.calendar,
             places,
         })
     }
@@ -86,6 +89,7 @@ impl Layout {
             zone: self.footer.zone,
             packing: self.packing,
             drafts: self.drafts,
+            calendar: self.calendar,
         }
     }
 }
@@ -97,6 +101,7 @@ pub(super) struct Streams {
     zone: Option<String>,
     packing: Packing,
     drafts: bool,
+    calendar: Calendar,
 }
 
 impl Streams {
@@ -132,6 +137,11 @@ impl Streams {
 
     pub(super) fn zone(&self) -> Option<&str> {
         self.zone.as_deref()
+    }
+
+    /// How does the writer count days and moments?
+    pub(super) fn calendar(&self) -> Calendar {
+        self.calendar
     }
 
     /// Was the file written by the rules of a draft of version 2?

@@ -8,7 +8,9 @@ use prost::Message;
 
 use super::{
     messages::{Footer, PostScript, Stripe},
+    moment::Calendar,
     schema::{Node, columns},
+    statistics::MAX_STATISTICS,
     stream::{Packing, bad},
     stripe::footer_range,
 };
@@ -21,7 +23,7 @@ use crate::{
 const FIRST_FETCH: u64 = 64 << 10;
 
 /// Files up to this size are fetched whole.
-pub(super) const SMALL: u64 = 1 << 20;
+const SMALL: u64 = 1 << 20;
 
 /// Longest footer that is read, stored and decompressed.
 const MAX_FOOTER: u64 = 64 << 20;
@@ -30,14 +32,22 @@ const MAX_FOOTER: u64 = 64 << 20;
 const MAX_ROWS_PER_BYTE: u64 = 1 << 20;
 
 /// A checked end of a file.
-pub(super) struct Tail {
+#[derive(Debug)]
+pub(in crate::files) struct Tail {
     pub(super) columns: Vec<(String, Node)>,
     pub(super) stripes: Vec<Stripe>,
     pub(super) packing: Packing,
     /// Written by a draft of version 2.
     pub(super) drafts: bool,
+    pub(super) calendar: Calendar,
+    /// Where the statistics of its stripes are, if there are any.
+    pub(super) statistics: Option<Range<u64>>,
+    /// They are what they should be: the first writers told wrong greatest values, and texts in another order (HIVE-8732).
+    pub(super) statistics_hold: bool,
     /// Bytes that it has.
     pub(super) length: u64,
+    /// Bytes that it holds in memory, roughly.
+    pub(super) held: usize,
 }
 
 /// A file of a store.
@@ -87,6 +97,14 @@ impl Source {
         Ok(())
     }
 
+    /// Makes sure that a file that is not long is fetched once, and not stream by stream.
+    pub(super) async fn keep_small(&mut self) -> Result<()> {
+        if self.kept.is_none() && self.meta.size <= SMALL {
+            self.keep_from(0).await?;
+        }
+        Ok(())
+    }
+
     /// Reads the end.
     ///
     /// # Errors
@@ -104,14 +122,21 @@ impl Source {
         let stored = self.fetch(start..size - behind).await?;
         let packing = Packing::new(postscript.compression, postscript.block_size)?;
         let most = usize::try_from(MAX_FOOTER).unwrap_or(usize::MAX);
-        let footer = packing.whole(stored, most)?;
-        let footer = Footer::decode(footer.as_slice());
+        let bytes = packing.whole(stored, most)?;
+        let footer = Footer::decode(bytes.as_slice());
         let footer = footer.map_err(|error| bad("its footer cannot be decoded").with_source(error))?;
         if footer.encryption.is_some() {
             return Err(ConnectorError::unsupported("an ORC file with encrypted columns"));
         }
         check(&footer, start)?;
+        let statistics = (1..=MAX_STATISTICS)
+            .contains(&postscript.metadata_length)
+            .then(|| start.checked_sub(postscript.metadata_length).map(|from| from..start));
         Ok(Tail {
+            calendar: counted(&footer),
+            statistics: statistics.flatten(),
+            statistics_hold: postscript.writer_version > 0,
+            held: 2 * bytes.len() + footer.types.len() * size_of::<Node>() + footer.stripes.len() * size_of::<Stripe>(),
             columns: columns(&footer.types)?,
             stripes: footer.stripes,
             packing,
@@ -127,6 +152,16 @@ impl Source {
             FIRST_FETCH
         }
     }
+}
+
+/// How the writer counts; one in Java that does not say so counts by the Julian calendar.
+fn counted(footer: &Footer) -> Calendar {
+    let java = footer.writer.unwrap_or_default() == 0;
+    let julian = match footer.calendar {
+        0 => java,
+        calendar => calendar == 1,
+    };
+    Calendar { java, julian }
 }
 
 /// The postscript at the end of these bytes, and its length.

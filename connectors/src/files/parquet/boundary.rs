@@ -1,9 +1,12 @@
 //! What if a decoder fails or panics? At every step on a file the failure becomes one error with the file's name, and a
 //! file that panicked is refused until it changes.
 
-use std::{fmt, sync::PoisonError};
+use std::{
+    fmt,
+    sync::{Arc, PoisonError},
+};
 
-use arrow::array::RecordBatch;
+use arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::{common::Result, datasource::listing::PartitionedFile, error::DataFusionError};
 use datafusion_datasource::morsel::{Morsel, MorselPlan, MorselPlanner, Morselizer};
 use futures::{StreamExt, stream::BoxStream};
@@ -43,6 +46,26 @@ impl Place {
             Some(doubt) => proven(batch, doubt, self.file()),
             None => Ok(batch),
         }
+    }
+
+    /// Days and moments of a file that counts them by another calendar become what its writer meant.
+    fn meant(&self, batch: RecordBatch) -> Result<RecordBatch> {
+        let known = self.state.julian.lock().unwrap_or_else(PoisonError::into_inner);
+        let julian = known.get(&self.meta.location).cloned();
+        drop(known);
+        let Some(julian) = julian else { return Ok(batch) };
+        let schema = batch.schema();
+        let mut columns = Vec::with_capacity(batch.num_columns());
+        for (field, column) in schema.fields().iter().zip(batch.columns()) {
+            columns.push(match julian.get(&field.name().to_lowercase()) {
+                Some(julian) => julian
+                    .meant(field.name(), column)
+                    .map_err(|error| error.with_file(self.file()))?,
+                None => Arc::clone(column),
+            });
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        Ok(RecordBatch::try_new_with_options(schema, columns, &options)?)
     }
 
     fn note_error(&self, error: &DataFusionError) {
@@ -126,7 +149,7 @@ impl Morsel for BoundedMorsel {
         let looked_at = place.clone();
         let batches = inner
             .into_stream()
-            .map(move |batch| batch.and_then(|batch| looked_at.proven(batch)));
+            .map(move |batch| looked_at.meant(looked_at.proven(batch?)?));
         caught_stream(file, batches)
             .inspect(move |item| {
                 if let Err(error) = item {

@@ -23,10 +23,11 @@ use parquet::{
 use super::{
     ScanState,
     bytes_as_text::{Doubt, doubt, refused},
+    opened::{OpenFiles, Opened},
 };
 use crate::{
     error::ConnectorError,
-    files::{failure::store_error, listed_bytes},
+    files::{failure::store_error, footer::Footer, listed_bytes},
 };
 
 /// Bytes behind a footer: its length and the magic number.
@@ -36,8 +37,17 @@ const TAIL: u64 = 8;
 pub(super) struct ReaderFactory {
     pub(super) store: Arc<dyn ObjectStore>,
     pub(super) state: ScanState,
-    /// Names of the wanted columns of text, in lower case.
-    pub(super) texts: Arc<BTreeSet<String>>,
+    pub(super) wanted: Arc<Wanted>,
+    pub(super) files: OpenFiles,
+}
+
+/// Names of columns, in lower case.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    /// All that are read.
+    pub(super) columns: BTreeSet<String>,
+    /// Those of text.
+    pub(super) texts: BTreeSet<String>,
 }
 
 impl ParquetFileReaderFactory for ReaderFactory {
@@ -51,7 +61,8 @@ impl ParquetFileReaderFactory for ReaderFactory {
         Ok(Box::new(Reader {
             store: Arc::clone(&self.store),
             state: self.state.clone(),
-            texts: Arc::clone(&self.texts),
+            wanted: Arc::clone(&self.wanted),
+            opened: self.files.of(&file.object_meta.location),
             meta: file.object_meta,
         }))
     }
@@ -60,7 +71,8 @@ impl ParquetFileReaderFactory for ReaderFactory {
 struct Reader {
     store: Arc<dyn ObjectStore>,
     state: ScanState,
-    texts: Arc<BTreeSet<String>>,
+    wanted: Arc<Wanted>,
+    opened: Arc<Opened>,
     meta: ObjectMeta,
 }
 
@@ -84,13 +96,37 @@ impl Reader {
         ParquetError::External(Box::new(store_error(error, self.meta.location.as_ref())))
     }
 
-    async fn metadata(&self) -> Result<Arc<ParquetMetaData>, ParquetError> {
+    /// Bytes of the file that begin at `start`, if they are what the footer says.
+    async fn checked(&self, start: u64, bytes: Bytes) -> Result<Bytes, ParquetError> {
+        let footer = self.footer().await?;
+        let checked = self.opened.checked(&footer, start, bytes);
+        checked.map_err(|error| self.refused(error))
+    }
+
+    fn refused(&self, error: ConnectorError) -> ParquetError {
+        ParquetError::External(Box::new(error.with_file(self.meta.location.as_ref())))
+    }
+
+    async fn footer(&self) -> Result<Footer, ParquetError> {
+        if let Some(footer) = self.opened.footer.get() {
+            return Ok(footer.clone());
+        }
         let footer = self
             .state
             .cache
             .footer(&self.state.store_id, &self.store, &self.meta)
             .await
             .map_err(|error| ParquetError::External(Box::new(error)))?;
+        Ok(self.opened.footer.get_or_init(|| footer).clone())
+    }
+
+    async fn metadata(&self) -> Result<Arc<ParquetMetaData>, ParquetError> {
+        let footer = self.footer().await?;
+        if let Some(name) = footer.encrypted.intersection(&self.wanted.columns).next() {
+            let words = "an encrypted column of a Parquet file";
+            return Err(self.refused(ConnectorError::unsupported(words).with_detail(format!("column `{name}`"))));
+        }
+        self.calendars(&footer)?;
         let first = self
             .state
             .opened
@@ -105,9 +141,28 @@ impl Reader {
         Ok(footer.metadata)
     }
 
+    /// Remembers files with wanted columns of the Julian calendar; refuses those that cannot be read as they are meant.
+    fn calendars(&self, footer: &Footer) -> Result<(), ParquetError> {
+        let mut wanted = footer
+            .julian
+            .iter()
+            .filter(|(name, _)| self.wanted.columns.contains(*name))
+            .peekable();
+        if wanted.peek().is_none() {
+            return Ok(());
+        }
+        for (name, julian) in wanted {
+            let admitted = julian.admit(name, self.state.restricted);
+            admitted.map_err(|error| self.refused(error))?;
+        }
+        let mut known = self.state.julian.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(self.meta.location.clone(), Arc::clone(&footer.julian));
+        Ok(())
+    }
+
     /// Remembers files whose texts have to be looked at; refuses those whose values a restricted caller could tell apart by it.
     fn doubt(&self, metadata: &ParquetMetaData) -> Result<(), ParquetError> {
-        let doubt = doubt(metadata, &self.texts);
+        let doubt = doubt(metadata, &self.wanted.texts);
         if doubt == Doubt::Bytes && self.state.restricted {
             let error = refused(self.meta.location.as_ref());
             return Err(ParquetError::External(Box::new(error)));
@@ -124,9 +179,9 @@ impl AsyncFileReader for Reader {
     fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes, ParquetError>> {
         async move {
             self.count(std::slice::from_ref(&range))?;
-            listed_bytes::range(&self.store, &self.meta, range)
-                .await
-                .map_err(|error| self.failed(error))
+            let start = range.start;
+            let bytes = listed_bytes::range(&self.store, &self.meta, range).await;
+            self.checked(start, bytes.map_err(|error| self.failed(error))?).await
         }
         .boxed()
     }
@@ -134,9 +189,12 @@ impl AsyncFileReader for Reader {
     fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>, ParquetError>> {
         async move {
             self.count(&ranges)?;
-            listed_bytes::ranges(&self.store, &self.meta, &ranges)
-                .await
-                .map_err(|error| self.failed(error))
+            let found = listed_bytes::ranges(&self.store, &self.meta, &ranges).await;
+            let mut checked = Vec::with_capacity(ranges.len());
+            for (range, bytes) in ranges.iter().zip(found.map_err(|error| self.failed(error))?) {
+                checked.push(self.checked(range.start, bytes).await?);
+            }
+            Ok(checked)
         }
         .boxed()
     }

@@ -167,6 +167,9 @@ fn rows(
         };
         for (row, _) in chunk.iter().zip(keep).filter(|(_, keep)| *keep) {
             let names: Vec<&str> = row.iter().map(|(name, _)| name.as_str()).collect();
+            if projection.is_hidden(table, &names) {
+                continue;
+            }
             let typed = row.iter().map(|(_, value)| Some(value.clone())).collect();
             partitions.push((typed, projection.location(table, &names)?));
         }

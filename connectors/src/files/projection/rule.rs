@@ -111,6 +111,12 @@ impl Rule {
                         ));
                     }
                 };
+                if pattern.finest().is_some_and(|finest| unit.is_finer_than(finest)) {
+                    return Err(wrong(
+                        "interval.unit",
+                        "it is finer than the format: one folder would stand for several values",
+                    ));
+                }
                 Ok(Self::Date {
                     low,
                     high,
@@ -228,6 +234,27 @@ impl Unit {
         })
     }
 
+    /// Than a letter of a format.
+    fn is_finer_than(self, letter: char) -> bool {
+        let unit = match self {
+            Self::Years => 0,
+            Self::Months => 1,
+            Self::Weeks | Self::Days => 2,
+            Self::Hours => 3,
+            Self::Minutes => 4,
+            Self::Seconds => 5,
+        };
+        let format = match letter {
+            'y' | 'u' => 0,
+            'M' => 1,
+            'd' => 2,
+            'H' => 3,
+            'm' => 4,
+            _ => 5,
+        };
+        unit > format
+    }
+
     fn after(self, moment: NaiveDateTime, count: i64) -> Option<NaiveDateTime> {
         let months = |count: i64| {
             let months = Months::new(u32::try_from(count.unsigned_abs()).ok()?);
@@ -277,7 +304,7 @@ mod tests {
     #[test]
     fn values_are_those_of_the_properties() {
         let of = |properties: &[(&str, &str)]| values(properties).expect("values");
-        assert_eq!(of(&[("type", "enum"), ("values", "a, b,")]), ["a", " b", ""]);
+        assert_eq!(of(&[("type", "enum"), ("values", "a, b")]), ["a", " b"]);
         assert_eq!(
             of(&[
                 ("type", "integer"),

@@ -30,6 +30,7 @@ fn table() -> Table {
             comparison,
         },
         sent: 7,
+        collation: 0,
         indexed: false,
         written: String::new(),
     };
@@ -179,7 +180,10 @@ fn aggregates_of_other_types_stay_with_the_engine() {
         (Max, "id", DataType::Int32, true),
         (Max, "id", DataType::Int64, false),
         (Min, "day", DataType::Date32, true),
-        (Min, "region", DataType::Utf8View, false),
+        (Min, "region", DataType::Utf8View, true),
+        (Min, "region", DataType::Utf8, false),
+        (Max, "soft", DataType::Utf8View, false),
+        (Max, "mood", DataType::Utf8View, false),
         (Max, "share", DataType::Float64, false),
         (Max, "price", money, true),
         (Sum, "price", sum.clone(), true),
@@ -191,6 +195,19 @@ fn aggregates_of_other_types_stay_with_the_engine() {
         let scan = grouped_by(&[], function, column(argument), result);
         assert_eq!(plan(&scan).is_ok(), taken, "{function:?} of {argument}");
     }
+}
+
+#[test]
+fn extremes_of_text_are_those_of_its_bytes() {
+    let scan = grouped_by(&["id"], AggregateFunction::Max, column("region"), DataType::Utf8View);
+    let plan = planned(&scan);
+    assert!(
+        text(&plan).starts_with("SELECT t0.c0 AS v0, max(t0.c1::text COLLATE \"C\") AS v1 FROM"),
+        "{}",
+        text(&plan)
+    );
+    let columns = &plan.handle.get::<Arc<Scan>>().expect("a scan").columns;
+    assert_eq!(columns.last().expect("a column").sent, TEXT);
 }
 
 #[test]
@@ -243,7 +260,7 @@ fn first_rows_are_found_by_what_is_ordered_alike() {
         (plan_of.order, plan_of.limit),
         (OrderVerdict::Global, LimitVerdict::Exact)
     );
-    for other in ["region", "share", "soft"] {
+    for other in ["share", "soft", "mood"] {
         let plan_of = planned(&ordered_by(other));
         assert_eq!(
             (plan_of.order, plan_of.limit),
@@ -252,6 +269,8 @@ fn first_rows_are_found_by_what_is_ordered_alike() {
         );
         assert!(!text(&plan_of).contains("LIMIT"), "{other}");
     }
+    // Text by its bytes, which are announced as they are.
+    assert!(text(&planned(&ordered_by("region"))).ends_with(" ORDER BY t0.c0 COLLATE \"C\" DESC NULLS LAST LIMIT 3"));
     // A condition that stays with the engine would be applied to too few rows.
     let mut scan = ordered_by("day");
     scan.filter = vec![Predicate::compare("soft", CompareOp::Eq, ScalarValue::from("a"))];

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 type Messages = BTreeMap<String, Vec<String>>;
 
 const PROTO: &str = include_str!("../../../proto/connector.proto");
-const CODE: &str = include_str!("../message.rs");
+const CODE: &str = concat!(include_str!("../message.rs"), include_str!("../message/running.rs"));
 
 fn published() -> Messages {
     let mut found = Messages::new();
@@ -29,7 +29,8 @@ fn written() -> Messages {
     let mut found = Messages::new();
     let (mut message, mut attribute) = (String::new(), String::new());
     for line in CODE.lines().map(str::trim) {
-        if let Some(name) = line.strip_prefix("pub(super) struct ") {
+        let structure = line.strip_prefix("pub(super) struct ");
+        if let Some(name) = structure.or_else(|| line.strip_prefix("pub(in crate::remote) struct ")) {
             message = name.trim_end_matches(" {").trim_end_matches(" {}").to_owned();
             found.insert(message.clone(), Vec::new());
         } else if let Some(inner) = line.strip_prefix("#[prost(") {

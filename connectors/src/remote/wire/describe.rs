@@ -177,6 +177,7 @@ fn capabilities_message(capabilities: &Capabilities) -> message::Capabilities {
         consistency: consistency_number(capabilities.consistency),
         aggregates: claimed(&capabilities.aggregate),
         top_n: verdict_number(capabilities.top_n),
+        join: capabilities.join,
     }
 }
 
@@ -199,6 +200,7 @@ fn capabilities(message: message::Capabilities, best: &Capabilities) -> Capabili
         consistency: consistency(promised),
         aggregate: believed(&message.aggregates, &best.aggregate),
         top_n: verdict(message.top_n).min(best.top_n),
+        join: message.join && best.join,
         ..Capabilities::projection_only()
     }
 }

@@ -1,4 +1,4 @@
-//! How does a scan travel? One table with its guard; its bytes are what handles are bound to.
+//! How does a scan travel? Its tables with their guards; its bytes are what handles are bound to.
 
 use arrow::datatypes::{Field, Schema};
 use bytes::Bytes;
@@ -6,38 +6,33 @@ use bytes::Bytes;
 use super::{
     aggregate::{aggregate, aggregate_message},
     predicate::{column, column_message, predicate, predicate_message},
+    relation::{relation, relation_message},
 };
 use crate::{
-    error::{ConnectorError, Result},
-    predicate::{Datum, FunctionId, Predicate},
+    error::Result,
+    predicate::{FunctionId, Predicate},
     remote::{
         grpc::broken,
         ipc,
         message::{self, Scan},
     },
-    scan::{
-        ColumnId, ColumnRef, DynamicSlot, DynamicSlotId, Guard, MaskExpr, OutputColumn, OutputValue, Relation,
-        ScanSpec, SortKey,
-    },
+    scan::{ColumnRef, DynamicSlot, DynamicSlotId, OutputColumn, OutputValue, ScanSpec, SortKey},
     split::Handle,
 };
 
-/// The scan as it travels; `sealed` is what travels of its table's handle.
+/// The scan as it travels; `sealed` is what travels of the handle of a table.
 ///
 /// # Errors
-/// `NOT_SUPPORTED` for joins.
+/// `NOT_SUPPORTED` for joins of too many tables.
 pub(in crate::remote) fn scan_message(scan: &ScanSpec, sealed: impl Fn(&Handle) -> Result<Bytes>) -> Result<Scan> {
-    let Relation::Table { table, columns, guard } = &scan.relation else {
-        return Err(ConnectorError::unsupported(
-            "a join does not travel to a remote connector",
-        ));
-    };
+    let (own, related) = relation_message(&scan.relation, &sealed)?;
     let references = |columns: &[ColumnRef]| columns.iter().map(column_message).collect();
     Ok(Scan {
-        table: sealed(table)?,
-        columns: columns.iter().map(|column| column.as_str().to_owned()).collect(),
-        guard: Some(predicate_message(&guard.rows)?),
-        masks: guard.masks.iter().map(mask_message).collect::<Result<_>>()?,
+        table: own.table,
+        columns: own.columns,
+        guard: own.guard,
+        masks: own.masks,
+        relation: related,
         filter: scan.filter.iter().map(predicate_message).collect::<Result<_>>()?,
         group_by: references(&scan.group_by),
         aggregates: scan.aggregates.iter().map(aggregate_message).collect::<Result<_>>()?,
@@ -69,11 +64,14 @@ pub(in crate::remote) fn scan(
     if schema.fields().len() != message.output.len() {
         return Err(broken());
     }
-    let guard = Guard {
-        // INVARIANT: a scan without a guard says so: what is missing is not taken for "no restriction".
-        rows: predicate(message.guard.ok_or_else(broken)?, functions)?,
-        masks: message.masks.iter().map(mask).collect::<Result<_>>()?,
+    let own = message::Related {
+        table: message.table,
+        columns: message.columns,
+        guard: message.guard,
+        masks: message.masks,
+        ..message::Related::default()
     };
+    let relation = relation(own, message.relation, functions, &table)?;
     let references = |columns: Vec<message::ColumnRef>| {
         let columns = columns.into_iter().map(|one| column(Some(one)));
         columns.collect::<Result<Vec<_>>>()
@@ -87,11 +85,7 @@ pub(in crate::remote) fn scan(
         })
     });
     Ok(ScanSpec {
-        relation: Relation::Table {
-            table: table(&message.table)?,
-            columns: message.columns.into_iter().map(ColumnId::new).collect(),
-            guard,
-        },
+        relation,
         filter: conditions.collect::<Result<Vec<Predicate>>>()?,
         group_by: references(message.group_by)?,
         aggregates: message.aggregates.into_iter().map(aggregate).collect::<Result<_>>()?,
@@ -106,34 +100,6 @@ pub(in crate::remote) fn scan(
 
 fn field(column: &OutputColumn) -> Field {
     Field::new(&column.name, column.data_type.clone(), column.nullable)
-}
-
-fn mask_message((column, mask): &(ColumnId, MaskExpr)) -> Result<message::Mask> {
-    let arguments = mask.arguments.iter().map(|argument| {
-        let array = argument.0.to_array().map_err(|_| broken())?;
-        ipc::array_message(&array)
-    });
-    Ok(message::Mask {
-        column: column.as_str().to_owned(),
-        function: mask.function.to_string(),
-        arguments: arguments.collect::<Result<_>>()?,
-    })
-}
-
-fn mask(message: &message::Mask) -> Result<(ColumnId, MaskExpr)> {
-    let arguments = message.arguments.iter().map(|argument| {
-        let array = ipc::array(argument)?;
-        if array.len() != 1 {
-            return Err(broken());
-        }
-        let value = datafusion::common::ScalarValue::try_from_array(&array, 0);
-        value.map(Datum).map_err(|_| broken())
-    });
-    let mask = MaskExpr {
-        function: message.function.as_str().into(),
-        arguments: arguments.collect::<Result<_>>()?,
-    };
-    Ok((ColumnId::new(message.column.as_str()), mask))
 }
 
 fn key_message(key: &SortKey) -> message::SortKey {
@@ -185,8 +151,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        predicate::CompareOp,
-        scan::{Aggregate, AggregateFunction, ArithmeticOperator, Operand},
+        predicate::{CompareOp, Datum},
+        scan::{
+            Aggregate, AggregateFunction, ArithmeticOperator, ColumnId, Guard, JoinKind, MaskExpr, Operand, Relation,
+        },
     };
 
     fn sample() -> ScanSpec {
@@ -246,9 +214,40 @@ mod tests {
         }
     }
 
+    /// The sample's table, and its join with others.
+    fn samples() -> [ScanSpec; 2] {
+        let (table, mut joined) = (sample(), sample());
+        let column = |table, name: &str| ColumnRef {
+            table,
+            ..ColumnRef::of(name)
+        };
+        let join = |left, right, kind, on| Relation::Join {
+            left: Box::new(left),
+            right: Box::new(right),
+            kind,
+            on,
+        };
+        let inner = join(
+            sample().relation,
+            sample().relation,
+            JoinKind::Semi,
+            vec![(column(1, "a"), column(2, "a")), (column(1, "b"), column(2, "c"))],
+        );
+        joined.relation = join(
+            sample().relation,
+            inner,
+            JoinKind::Left,
+            vec![(column(0, "x"), column(1, "y"))],
+        );
+        [table, joined]
+    }
+
     #[test]
     fn every_part_comes_back() {
-        let sent = sample();
+        samples().into_iter().for_each(comes_back);
+    }
+
+    fn comes_back(sent: ScanSpec) {
         let bytes = scan_message(&sent, |_| Ok(Bytes::from_static(b"t")))
             .expect("message")
             .encode_to_vec();
@@ -265,6 +264,39 @@ mod tests {
         let mut message = scan_message(&sample(), |_| Ok(Bytes::new())).expect("message");
         message.guard = None;
         assert!(scan(message, &[], |_| Ok(Handle::new(()))).is_err());
+        let [_, joined] = samples();
+        let joined = scan_message(&joined, |_| Ok(Bytes::new())).expect("message");
+        assert!(scan(joined.clone(), &[], |_| Ok(Handle::new(()))).is_ok());
+        for table in 0..3 {
+            let mut message = joined.clone();
+            message.relation[table].guard = None;
+            assert!(scan(message, &[], |_| Ok(Handle::new(()))).is_err(), "{table}");
+        }
+    }
+
+    /// Who does not know joins must not take one for its first table.
+    #[test]
+    fn a_join_is_no_table_and_its_parts_are_whole() {
+        let [_, joined] = samples();
+        let joined = scan_message(&joined, |_| Ok(Bytes::from_static(b"t"))).expect("message");
+        assert!(joined.table.is_empty() && joined.guard.is_none());
+        type Change = fn(&mut Scan);
+        let changes: [Change; 6] = [
+            |message| drop(message.relation.pop()),
+            |message| drop(message.relation.remove(0)),
+            |message| message.relation[4].join = "full".to_owned(),
+            |message| drop(message.relation[4].left.pop()),
+            |message| {
+                message.relation[4].left.clear();
+                message.relation[4].right.clear();
+            },
+            |message| message.table = Bytes::from_static(b"t"),
+        ];
+        for (at, change) in changes.into_iter().enumerate() {
+            let mut message = joined.clone();
+            change(&mut message);
+            assert!(scan(message, &[], |_| Ok(Handle::new(()))).is_err(), "{at}");
+        }
     }
 
     /// What a newer gateway adds is passed over.

@@ -3,7 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use lakegate_catalog::{
-    connection::Connection,
+    connection::{CallerCredential, Connection},
     object::Kind,
     relation::{Catalog, Database},
 };
@@ -14,7 +14,7 @@ use lakegate_connectors::{
 use lakegate_policy::Action;
 use lakegate_query::entities::ObjectRef;
 
-use super::{CheckContext, asked, dotted, made_in, owner, plain, same, tags, unknown};
+use super::{CheckContext, asked, credentials::credentials, dotted, made_in, owner, plain, same, tags, unknown};
 use crate::lake::{
     draft::{Draft, Seat},
     judge::{alter, manage},
@@ -61,13 +61,17 @@ pub(super) fn connections(cx: &CheckContext<'_>, draft: &mut Draft, entries: &[E
             continue;
         }
         local_path(cx, draft, entry);
-        if !plain(draft, &entry.name, &entry.place, "connection") || !options(cx, draft, entry) {
+        if !plain(draft, &entry.name, &entry.place, "connection") {
             continue;
         }
+        let Some(credentials) = options(cx, draft, entry) else {
+            continue;
+        };
         let body = Connection {
             connector: entry.body.connector.clone(),
             options: entry.body.options.clone(),
             credential: entry.body.credential.clone(),
+            credentials,
             directory,
             operator: cx.operator,
         };
@@ -84,8 +88,8 @@ pub(super) fn connections(cx: &CheckContext<'_>, draft: &mut Draft, entries: &[E
     }
 }
 
-/// The connector exists and knows the options.
-fn options(cx: &CheckContext<'_>, draft: &mut Draft, entry: &Entry<ConnectionEntry>) -> bool {
+/// The connector exists and knows the options. Answers who reads with which credential.
+fn options(cx: &CheckContext<'_>, draft: &mut Draft, entry: &Entry<ConnectionEntry>) -> Option<Vec<CallerCredential>> {
     let kind = entry.body.connector.as_str();
     let place = entry.at(&["connector"]).clone();
     let Ok(connector) = cx.registry.connector(kind) else {
@@ -101,14 +105,15 @@ fn options(cx: &CheckContext<'_>, draft: &mut Draft, entry: &Entry<ConnectionEnt
                 suggestion(kind, known.iter().copied()),
             );
         }
-        return false;
+        return None;
     };
     let members: Vec<&str> = entry.body.credential.keys().map(String::as_str).collect();
     let problems = connector.check_options(&entry.body.options, &members);
     for problem in &problems {
         draft.problems.push(option_problem(entry, problem));
     }
-    problems.is_empty()
+    let credentials = credentials(draft, entry, connector.as_ref());
+    problems.is_empty().then_some(credentials)
 }
 
 fn option_problem(entry: &Entry<ConnectionEntry>, problem: &OptionProblem) -> Problem {
@@ -167,7 +172,7 @@ fn is_relative(entry: &ConnectionEntry) -> bool {
         .options
         .values()
         .filter_map(|value| value.as_str())
-        .chain(entry.credential.values().map(String::as_str));
+        .chain(entry.references());
     let mut references = files.filter_map(|text| text.strip_prefix("file://"));
     local_option(entry).is_some_and(|(_, path)| Path::new(path).is_relative())
         || references.any(|path| Path::new(path).is_relative())

@@ -9,6 +9,7 @@ use std::{
 };
 
 use lakegate_catalog::{
+    connection::CredentialOf,
     governance::DataFilter,
     id::ObjectId,
     identity::Grantee,
@@ -143,6 +144,13 @@ fn users(after: &Snapshot, gone: &Gone) -> HashMap<ObjectId, Vec<User>> {
         }
     }
     let at = (after, gone);
+    for one in &after.connections {
+        let named = one.body.credentials.iter().filter_map(|other| match &other.who {
+            CredentialOf::User(id) | CredentialOf::Role(id) => Some(id),
+            CredentialOf::Everyone => None,
+        });
+        add(at, &mut found, one, named);
+    }
     for one in &after.catalogs {
         add(at, &mut found, one, [&one.body.connection]);
     }

@@ -54,6 +54,7 @@ impl Lake {
             connector: "files".to_owned(),
             options: BTreeMap::new(),
             credential: BTreeMap::new(),
+            credentials: Vec::new(),
             directory: None,
             operator: false,
         };

@@ -46,6 +46,37 @@ impl Pruner<'_> {
         }
     }
 
+    /// Is `expr` `wanted` on every row where [`Pruner::wherever`] holds? `false` where that is not plain to see.
+    pub(super) fn is_exact(&self, expr: &RowExpr, wanted: bool) -> bool {
+        let every = |parts: &[RowExpr]| parts.iter().all(|part| self.is_exact(part, wanted));
+        match expr {
+            RowExpr::Value(_) | RowExpr::Error(_) => true,
+            RowExpr::Not(inner) => self.is_exact(inner, !wanted),
+            RowExpr::All(parts) if wanted => every(parts),
+            RowExpr::Any(parts) if !wanted => every(parts),
+            // One part may hold where another, before it, raises an error.
+            RowExpr::All(_) | RowExpr::Any(_) | RowExpr::If(_) => false,
+            RowExpr::Compare(_, sides) => match sides.as_ref() {
+                [RowExpr::Column { read, .. }, RowExpr::Value(value)]
+                | [RowExpr::Value(value), RowExpr::Column { read, .. }] => {
+                    let source = self.source(read);
+                    // Sources disagree about −0.0 and NaN; moments are compared in other units.
+                    source
+                        .is_some_and(|(_, data_type)| !data_type.is_floating() && literal(value, &data_type).is_some())
+                }
+                _ => false,
+            },
+            RowExpr::Within(sides) => match sides.as_ref() {
+                [RowExpr::Value(RowValue::Set(_)), RowExpr::Column { read, .. }] => {
+                    let floating = self.source(read).is_none_or(|(_, data_type)| data_type.is_floating());
+                    !floating && self.leaf(expr, wanted).is_some()
+                }
+                _ => false,
+            },
+            leaf => self.leaf(leaf, wanted).is_some(),
+        }
+    }
+
     fn leaf(&self, expr: &RowExpr, wanted: bool) -> Option<Predicate> {
         match expr {
             RowExpr::Present(read) => Some(Predicate::IsNull {

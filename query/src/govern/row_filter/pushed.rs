@@ -39,7 +39,7 @@ impl Pusher<'_> {
     }
 
     /// A condition with the same outcome on every row, NULL included.
-    fn exact(&self, condition: &Typed) -> Option<Predicate> {
+    pub(super) fn exact(&self, condition: &Typed) -> Option<Predicate> {
         match condition {
             Typed::And(parts) => parts
                 .iter()

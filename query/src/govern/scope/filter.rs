@@ -70,10 +70,12 @@ impl Compiler<'_> {
         let expr = body.compile(&self.inputs, &|name| {
             place(name).and_then(|at| self.typed(at)).unwrap_or_else(|| lit(false))
         });
-        let guard = body.superset(&self.inputs, &|name| {
+        let raw = |name: &str| {
             let at = place(name).filter(|at| !self.source.is_text_for(*at))?;
             self.source.raw_field(at).map(|(name, _)| ColumnRef::of(name))
-        });
+        };
+        let guard = body.superset(&self.inputs, &raw);
+        self.exact &= body.is_exact(&self.inputs, &raw);
         Ok(CompiledFilter { expr, guard })
     }
 
@@ -85,10 +87,12 @@ impl Compiler<'_> {
             place(name).and_then(|at| self.typed(at)).unwrap_or_else(|| lit(false))
         });
         let expr = expr.ok_or_else(|| self.unfit().because(format!("filter {id} does not fit its columns")))?;
-        let guard = cedar_body::superset(body, columns, &|name| {
+        let raw = |name: &str| {
             let at = place(name).filter(|at| !self.source.is_text_for(*at))?;
             self.source.raw_field(at).map(|(name, _)| ColumnRef::of(name))
-        });
+        };
+        let guard = cedar_body::superset(body, columns, &raw);
+        self.exact &= cedar_body::is_exact(body, columns, &raw);
         // All of them, also where this caller's facts leave one out: what a file lacks must not depend on who asks.
         self.policy_columns.extend(places.iter().map(|(_, at)| *at));
         Ok(CompiledFilter { expr, guard })
