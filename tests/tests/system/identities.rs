@@ -34,7 +34,11 @@ const CREDENTIALS: &str = r#"credentials: [
     {for: "user:ana", credential: {user: "env://ANA", password: "env://ANA_PASSWORD"}},
     {for: "role:desk", credential: {user: "env://DESK", password: "env://DESK_PASSWORD"}}]"#;
 
-fn lake(database: &Database, credentials: &str, bob: &str) -> String {
+/// How a clerk is of the desk.
+const DESK: &str = "member_of: [desk]";
+
+/// `clerk`: what bob's only role is.
+fn lake(database: &Database, credentials: &str, clerk: &str) -> String {
     let connection = database.connection_with(&format!(", {credentials}"));
     format!(
         r#"
@@ -42,8 +46,8 @@ lake: own
 connections: {{crm: {connection}, files: {{connector: files, options: {{root: "./data"}}}}}}
 catalogs: {{crm: {{connection: crm, discover: true}}, lake: {{connection: files, default: true}}}}
 databases: {{lake.v: {{location: "v/"}}}}
-roles: {{desk: {{}}, clerk: {{member_of: [desk]}}}}
-users: {{ana: {{roles: [desk]}}, bob: {{roles: [{bob}]}}, cleo: {{}}, svc: {{kind: service}}}}
+roles: {{desk: {{}}, clerk: {{{clerk}}}}}
+users: {{ana: {{roles: [desk]}}, bob: {{roles: [clerk]}}, cleo: {{}}, svc: {{kind: service}}}}
 tables: {{crm.public.notes: {{comment: "rows by reader"}}}}
 views:
   lake.v.of_ana: {{sql: "SELECT note FROM crm.public.notes", security: {{definer: "user:ana"}}}}
@@ -79,7 +83,7 @@ async fn world(database: &Database) -> World {
     let mut world = World::with_environment(&variables).await;
     world.path("data/v/x");
     world.set_defaults("crm", "public");
-    world.apply(&lake(database, CREDENTIALS, "clerk"), "").await;
+    world.apply(&lake(database, CREDENTIALS, DESK), "").await;
     world
 }
 
@@ -126,11 +130,11 @@ async fn each_caller_reads_with_the_first_credential_that_fits() {
         "}}]",
         "}}, {for: everyone, credential: {user: \"env://ALL\", password: \"env://ALL_PASSWORD\"}}]",
     );
-    world.apply(&lake(&database, &all, "clerk"), "").await;
+    world.apply(&lake(&database, &all, DESK), "").await;
     assert_eq!(world.rows("cleo", NOTES).await, ["for all"]);
     assert_eq!(world.rows("bob", NOTES).await, ["for the desk"]);
     let own = CREDENTIALS.replace("}}]", "}}, {for: everyone}]");
-    world.apply(&lake(&database, &own, "clerk"), "").await;
+    world.apply(&lake(&database, &own, DESK), "").await;
     assert_eq!(
         world.rows("cleo", NOTES).await.len(),
         3,
@@ -166,7 +170,7 @@ async fn rows_of_one_identity_are_for_nobody_else() {
     let snapshot = world.store.snapshot().await.expect("a snapshot");
     let desk = snapshot.find_role("desk").expect("the role").id.clone();
     assert_eq!(identity, Some(&format!("role:{desk}")));
-    // Without the role bob's rows are no longer his.
+    // His role leaves the desk: nothing of himself has changed, and nothing that policies ask.
     world.apply(&lake(&database, CREDENTIALS, ""), "").await;
     assert_eq!(fetched(&world, &bob, &id).await, Err(ErrorCode::PolicyChanged));
     clean(&database).await;
@@ -206,7 +210,7 @@ async fn credentials_that_say_nothing_are_refused() {
         ),
     ] {
         let refused = world
-            .try_apply(&lake(&database, &format!("credentials: {credentials}"), "desk"), "")
+            .try_apply(&lake(&database, &format!("credentials: {credentials}"), DESK), "")
             .await;
         let text = refused.expect_err(&credentials).to_string();
         assert!(text.contains(expected), "{credentials}: {text}");

@@ -209,6 +209,12 @@ async fn nothing_is_written_and_no_session_is_left_changed() {
             .await;
     }
     assert_eq!(world.rows("ann", "SELECT count(*) FROM notes").await, ["2"]);
+    let mark = call("SELECT set_config('left.behind', 'a mark', false) AS x");
+    let look = call("SELECT coalesce(current_setting('left.behind', true), 'nothing') AS x");
+    for _ in 0..4 {
+        world.rows("ann", &format!("SELECT * FROM {mark}")).await;
+        assert_eq!(world.rows("ann", &format!("SELECT * FROM {look}")).await, ["nothing"]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
