@@ -22,6 +22,7 @@ fn lake(database: &Database) -> String {
         ("either", "where: \"id = 1 OR score > 0.5\""),
         ("like", "where: \"region = 'DE' AND t LIKE '%ee%'\""),
         ("exact", "where: \"region = 'DE' AND id < 5\""),
+        ("nobody", "where: \"TRUE\", except: [d]"),
         (
             "cedar",
             r#"cedar: 'when { resource.n.hasTag("id") && resource.n.getTag("id") < 5 }'"#,
@@ -39,7 +40,8 @@ fn lake(database: &Database) -> String {
     let grants: String = filters.iter().map(|(name, _)| grant(name)).collect();
     format!(
         "lake: own\nconnections: {{crm: {}}}\ncatalogs: {{crm: {{connection: crm, discover: true, default: true}}}}\n\
-         users: {{{users}sam: {{}}}}\ntables:\n  crm.public.p:\n    filters:\n{bodies}grants:\n{grants}  \
+         users: {{{users}sam: {{}}}}\ntables:\n  crm.public.p:\n    filters:\n{bodies}    masks:\n      d: {{none: {{func: replace-with-null, rank: 10}}}}\ngrants:\n{grants}  \
+         - {{to: \"user:nobody\", privileges: [select-masked], resource: \"mask:crm.public.p.d/none\"}}\n  \
          - {{to: \"user:sam\", privileges: [select], resource: \"catalog:crm\"}}\n",
         database.connection()
     )
@@ -87,6 +89,12 @@ async fn a_hidden_row_is_met_by_no_condition_and_no_key() {
             assert_eq!(told(missed).await, told(met).await, "{who}: {sql}");
         }
     }
+    // What a mask does not look at is not read.
+    let masked = "SELECT id, d FROM p ORDER BY id";
+    assert_eq!(
+        world.rows("nobody", masked).await,
+        ["1 | NULL", "666 | NULL", "7 | NULL"]
+    );
     // A policy that the source can be told wholly costs no condition: the row is never sent.
     for who in ["exact", "cedar"] {
         assert_eq!(

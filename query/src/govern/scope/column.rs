@@ -261,6 +261,10 @@ impl Compiler<'_> {
             .column_mask(&ObjectId::from_stored(id))
             .ok_or_else(|| self.unfit())?;
         let mask = column_mask::check(&stored.body.func, data_type).map_err(|problem| self.unfit().because(problem))?;
+        if mask == column_mask::Mask::Null {
+            // The value is not even read: that it cannot be decoded is nothing to see.
+            return Ok(null(data_type));
+        }
         let domain = column_mask::domain(&stored.body, column);
         let function = mask.function(self.cx, &domain).map_err(|missing| {
             tracing::error!(query = %self.cx.query, table = %self.grant.name(), %missing, "a keyed mask denies its statement");
