@@ -121,7 +121,7 @@ fn decide(cx: &QueryContext, governor: &Governor, catalog: &Stored<Catalog>) -> 
     let object = ObjectRef::new("Connection", connection.id.as_str());
     let decision = governor.decide(&cx.caller, &cx.request, Action::PassthroughQuery, &object);
     // INVARIANT: nobody is lent it: a definer lends rows of tables.
-    let open = !cx.is_lent() && decision.is_allowed() && sees_all(cx, &connection.id);
+    let open = !cx.is_lent() && decision.is_allowed() && sees_all(cx, governor, &connection.id);
     let passage = open.then(|| {
         let user = snapshot.user(&cx.caller.user).map(|user| user.version);
         let parts = serde_json::json!([
@@ -140,21 +140,27 @@ fn decide(cx: &QueryContext, governor: &Governor, catalog: &Stored<Catalog>) -> 
     (passage, Some(decision))
 }
 
-/// INVARIANT: no row, cell or column of a table of the connection is hidden from the caller, whatever catalog shows it.
-fn sees_all(cx: &QueryContext, connection: &ObjectId) -> bool {
+/// INVARIANT: no row, cell or column of a table of the connection is hidden from the caller, whatever catalog shows it; nor would
+/// one be that no catalog has found yet.
+fn sees_all(cx: &QueryContext, governor: &Governor, connection: &ObjectId) -> bool {
     let snapshot = &cx.snapshot;
-    let catalogs = snapshot.catalogs.iter();
-    let catalogs = catalogs.filter(|catalog| catalog.body.connection == *connection);
-    let databases = catalogs.flat_map(|catalog| {
-        let databases = snapshot.databases.iter();
-        databases.filter(|database| database.parent.as_ref() == Some(&catalog.id))
-    });
-    let mut tables = databases.flat_map(|database| snapshot.tables_of(&database.id));
-    tables.all(|table| {
-        let path = snapshot.relation_path(&table.id);
-        // A retired one is not at the source any more.
-        path.is_none_or(|path| authorize::decide(cx, &path).is_ok_and(|grant| grant.is_unrestricted()))
+    let mut catalogs = snapshot
+        .catalogs
+        .iter()
+        .filter(|catalog| catalog.body.connection == *connection);
+    catalogs.all(|catalog| {
+        let unknown = ObjectRef::undiscovered_table(catalog.id.as_str(), None);
+        let finds = governor.decide(&cx.caller, &cx.request, Action::Select, &unknown);
+        let databases = snapshot.databases_of(&catalog.id);
+        let mut tables = databases.iter().flat_map(|database| snapshot.tables_of(&database.id));
+        finds.is_allowed() && tables.all(|table| is_clear(cx, &table.id))
     })
+}
+
+/// All of it is the caller's to see, or it is not at the source any more.
+fn is_clear(cx: &QueryContext, table: &ObjectId) -> bool {
+    let path = cx.snapshot.relation_path(table);
+    path.is_none_or(|path| authorize::decide(cx, &path).is_ok_and(|grant| grant.is_unrestricted()))
 }
 
 /// Describes the statement at its source. Its columns are clear: what they are computed from is.

@@ -14,6 +14,7 @@ const TABLES: &str = "CREATE TABLE orders (id int PRIMARY KEY, region text, amou
     CREATE TABLE notes (id int, note text);
     INSERT INTO notes VALUES (1, 'one'), (2, 'two');
     CREATE FUNCTION spoil() RETURNS int LANGUAGE sql AS 'INSERT INTO notes VALUES (9, ''written''); SELECT 1';
+    CREATE TABLE unnamed (secret text);
     CREATE DOMAIN money2 AS numeric(8,2);";
 
 fn lake(database: &Database, more: &str) -> String {
@@ -23,7 +24,7 @@ lake: own
 connections: {{crm: {}, files: {{connector: files, options: {{root: "./data"}}}}}}
 catalogs: {{crm: {{connection: crm, discover: true, default: true}}, lake: {{connection: files}}}}
 databases: {{lake.v: {{location: "v/"}}}}
-users: {{ann: {{}}, bob: {{}}, cat: {{}}, dan: {{}}, svc: {{kind: service}}}}
+users: {{ann: {{}}, bob: {{}}, cat: {{}}, dan: {{}}, eli: {{}}, svc: {{kind: service}}}}
 tables:
   crm.public.orders:
     filters: {{de: {{where: "region = 'DE'"}}}}
@@ -36,6 +37,9 @@ grants:
   - {{to: "user:dan", privileges: [passthrough-query], resource: "connection:crm"}}
   - {{to: "user:dan", privileges: [select], resource: "table:crm.public.notes"}}
   - {{to: "user:dan", privileges: [select-filtered], resource: "filter:crm.public.orders/de"}}
+  - {{to: "user:eli", privileges: [passthrough-query], resource: "connection:crm"}}
+  - {{to: "user:eli", privileges: [select], resource: "table:crm.public.notes"}}
+  - {{to: "user:eli", privileges: [select], resource: "table:crm.public.orders"}}
   - {{to: "user:svc", privileges: [passthrough-query], resource: "connection:crm"}}
   - {{to: "user:svc", privileges: [select], resource: "catalog:crm"}}
   - {{to: "user:svc", privileges: [impersonate], resource: "tenant:default"}}
@@ -134,9 +138,9 @@ async fn it_is_for_those_from_whom_nothing_is_hidden() {
     let world = world(&database, cedar).await;
     let sql = format!("SELECT * FROM {}", call("SELECT secret FROM orders"));
     assert_eq!(world.rows("ann", &sql).await.len(), 3);
-    // No right on the connection; no right on its tables; a filter; a source that is not there.
+    // No right on the connection; none on its tables; a filter; none on tables that nobody has found yet.
     let mut texts = Vec::new();
-    for who in ["bob", "cat", "dan"] {
+    for who in ["bob", "cat", "dan", "eli"] {
         for form in [sql.clone(), format!("EXPLAIN {sql}"), format!("EXPLAIN ANALYZE {sql}")] {
             let refusal = world.refusal(who, &form).await;
             assert_eq!(refusal.code, ErrorCode::AccessDenied, "{who}: {form}: {refusal:?}");
