@@ -31,7 +31,7 @@ use crate::{
     entities::Closure,
     error::{ErrorCode, QueryError, Result},
     govern::column_mask,
-    identity::{self, SourceIdentity},
+    identity,
     mapping::{self, Mapped},
     mask_key,
     signal::Signal,
@@ -411,7 +411,7 @@ fn sight(cx: &QueryContext, grant: &RelationGrant, leaves: &[LeafFacts]) -> [u8;
         "view": path.view.as_ref().map(|view| view.version),
         "bases": below(grant, |base| &base.sight),
         "broken": grant.broken.as_ref().map(ToString::to_string),
-        "source_identity": identity::find(cx, &path.connection).map(SourceIdentity::place),
+        "source_identity": identity::word(cx, &path.connection),
     });
     Sha256::digest(parts.to_string().as_bytes()).into()
 }

@@ -73,7 +73,7 @@ pub(crate) fn of(cx: &QueryContext, connection: &Stored<Connection>) -> Result<S
     })
 }
 
-/// The identity of [`find`] for the audit: `connection`, `user:ID`, `role:ID`, `everyone` or `none`.
+/// The identity of [`find`] for digests and the audit: `connection`, `user:ID`, `role:ID`, `everyone` or `none`.
 pub(crate) fn word(cx: &QueryContext, connection: &Stored<Connection>) -> String {
     let Some(identity) = find(cx, connection) else {
         return "none".to_owned();

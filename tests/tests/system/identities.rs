@@ -2,7 +2,7 @@
 
 use lakegate::lake::ApplyOptions;
 use lakegate_catalog::record::QueryState;
-use lakegate_query::{error::ErrorCode, service::SubmitRequest};
+use lakegate_query::{context::Caller, error::ErrorCode, service::SubmitRequest};
 use lakegate_tests::{
     postgres::{self, Database},
     world::World,
@@ -96,6 +96,22 @@ async fn clean(database: &Database) {
         .await;
 }
 
+/// A statement that has run; its rows are stored.
+async fn kept(world: &World, caller: &Caller) -> String {
+    let id = world
+        .queries
+        .submit(caller, world.request(NOTES))
+        .await
+        .expect("a query")
+        .id;
+    while !world.record(&id).await.state.is_final() {
+        let wait = std::time::Duration::from_secs(10);
+        world.queries.wait(caller, &id, wait).await.expect("the query");
+    }
+    assert_eq!(world.record(&id).await.state, QueryState::Succeeded);
+    id
+}
+
 const NOTES: &str = "SELECT note FROM notes ORDER BY note";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -151,17 +167,7 @@ async fn rows_of_one_identity_are_for_nobody_else() {
     let database = Database::create().await.expect("a database");
     let world = world(&database).await;
     let (ana, bob) = (world.caller("ana").await, world.caller("bob").await);
-    let id = world
-        .queries
-        .submit(&bob, world.request(NOTES))
-        .await
-        .expect("a query")
-        .id;
-    while !world.record(&id).await.state.is_final() {
-        let wait = std::time::Duration::from_secs(10);
-        world.queries.wait(&bob, &id, wait).await.expect("the query");
-    }
-    assert_eq!(world.record(&id).await.state, QueryState::Succeeded);
+    let id = kept(&world, &bob).await;
     assert_eq!(fetched(&world, &bob, &id).await, Ok(1));
     // Ana may read all of the table, by another identity.
     assert_eq!(fetched(&world, &ana, &id).await, Err(ErrorCode::AccessDenied));
@@ -172,6 +178,13 @@ async fn rows_of_one_identity_are_for_nobody_else() {
     assert_eq!(identity, Some(&format!("role:{desk}")));
     // His role leaves the desk: nothing of himself has changed, and nothing that policies ask.
     world.apply(&lake(&database, CREDENTIALS, ""), "").await;
+    assert_eq!(fetched(&world, &bob, &id).await, Err(ErrorCode::PolicyChanged));
+    // So too where it was the connection's own credential that the role gave.
+    let own = "credentials: [{for: \"role:desk\"}]";
+    world.apply(&lake(&database, own, DESK), "").await;
+    let id = kept(&world, &bob).await;
+    assert_eq!(fetched(&world, &bob, &id).await, Ok(3));
+    world.apply(&lake(&database, own, ""), "").await;
     assert_eq!(fetched(&world, &bob, &id).await, Err(ErrorCode::PolicyChanged));
     clean(&database).await;
 }
